@@ -1,0 +1,235 @@
+"""Frozen values that every layer understands: what to build, how to train it, what to judge by.
+
+Everything here is plain data (JSON in, JSON out) and imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+__all__ = [
+    "FAMILIES",
+    "METRICS",
+    "MODEL_COSTS",
+    "CategoricalFeature",
+    "Constraint",
+    "Dependency",
+    "Direction",
+    "Evaluation",
+    "Family",
+    "FeatureSchema",
+    "ModelConfig",
+    "NumGates",
+    "Objective",
+    "SequenceFeature",
+    "Table",
+    "TaskKind",
+    "TaskLoss",
+    "TaskSchema",
+    "TrainConfig",
+    "TrialConfig",
+    "Weighting",
+    "from_jsonable",
+    "to_jsonable",
+]
+
+Family = Literal[
+    "single_task", "shared_embedding", "shared_bottom", "omoe", "mmoe", "cgc", "ple"
+]  # the ladder, from nothing shared to shared per level
+Dependency = Literal["none", "esmm"]
+Weighting = Literal["fixed", "decay", "uncertainty"]
+TaskKind = Literal["binary", "regression"]
+TaskLoss = Literal["bce", "mse", "huber", "lognormal"]
+Direction = Literal["maximize", "minimize"]
+NumGates = Literal[1, "per_task"]
+Config = TypeVar("Config")
+
+FAMILIES: tuple[Family, ...] = (
+    "single_task",
+    "shared_embedding",
+    "shared_bottom",
+    "omoe",
+    "mmoe",
+    "cgc",
+    "ple",
+)
+
+METRICS: Mapping[TaskKind, Mapping[str, Direction]] = {
+    "binary": {
+        "auc": "maximize",
+        "logloss": "minimize",
+        # over all impressions, for a task with `given`: the product along the chain
+        "joint_auc": "maximize",
+        "joint_logloss": "minimize",
+    },
+    "regression": {"mae": "minimize", "rmse": "minimize"},
+}
+MODEL_COSTS: tuple[str, ...] = ("params", "params.embedding", "params.dense", "flops")
+
+
+# ---- what the encoded rows look like -------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One embedding table. Row 0 is 'missing' (and padding), row 1 'never seen in train'."""
+
+    name: str
+    num_rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoricalFeature:
+    """One id a row, looked up in `table`."""
+
+    name: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceFeature:
+    """Up to `max_len` ids a row, padded with 0 at the end, pooled over `table`."""
+
+    name: str
+    table: str
+    max_len: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureSchema:
+    """The model's view of the features.
+
+    The id matrix has one column a categorical feature, then `max_len` columns a sequence, in this
+    order; the numeric matrix one column an entry of `numeric` (standardised; a column that has
+    nulls in train is followed by an indicator column named `<name>:missing`).
+    """
+
+    tables: tuple[Table, ...]
+    categorical: tuple[CategoricalFeature, ...] = ()
+    numeric: tuple[str, ...] = ()
+    sequence: tuple[SequenceFeature, ...] = ()
+
+    @property
+    def num_id_columns(self) -> int:
+        return len(self.categorical) + sum(feature.max_len for feature in self.sequence)
+
+    @property
+    def num_embedding_rows(self) -> int:
+        return sum(table.num_rows for table in self.tables)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSchema:
+    """One label. `given` names the binary task on whose positives this one is observed.
+
+    `mean` and `std` are those of a regression label over train rows (of its logarithm for
+    `lognormal`): the model predicts in these units, metrics are in the label's own.
+    """
+
+    name: str
+    kind: TaskKind = "binary"
+    given: str | None = None
+    loss: TaskLoss = "bce"
+    mean: float = 0.0
+    std: float = 1.0
+
+
+# ---- what to build and how to train it -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """One architecture: a point of sharing x dependency. Knobs a family lacks keep the default."""
+
+    family: Family
+    dependency: Dependency = "none"
+    embedding_dim: int = 16
+    num_levels: int = 1
+    num_shared_experts: int = 1
+    num_task_experts: int = 1
+    num_gates: NumGates = "per_task"
+    expert_dims: tuple[int, ...] = (128, 64)
+    tower_dims: tuple[int, ...] = (32,)
+    gate_dims: tuple[int, ...] = ()
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """One training recipe. `epochs` is the fidelity; `loss_weights` and `loss_decay` default to 1."""
+
+    epochs: float = 1.0
+    batch_size: int = 1024
+    lr: float = 1e-3
+    embedding_optimizer: Literal["adagrad", "adam"] = "adagrad"
+    embedding_lr: float = 0.05
+    weight_decay: float = 0.0
+    weighting: Weighting = "fixed"
+    loss_weights: Mapping[str, float] = field(default_factory=dict)
+    loss_decay: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialConfig:
+    """All that a trial is, but its seed."""
+
+    model: ModelConfig
+    train: TrainConfig
+
+
+# ---- what to judge by ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """`click.auc` or `params`: a metric of a task, or a cost of the model (`task` is None)."""
+
+    name: str
+    task: str | None
+    metric: str
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """`params <= 5e6`: the named metric or cost against a bound, both sides included."""
+
+    name: str
+    op: Literal["<=", ">="]
+    bound: float
+
+    def violation(self, values: Mapping[str, float]) -> float:
+        """How far `values` is on the wrong side, in the metric's own units; <= 0 is feasible."""
+        value = values[self.name]
+        return value - self.bound if self.op == "<=" else self.bound - value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What one evaluation on validation rows saw, after `epochs` epochs of training.
+
+    `metrics` holds every metric of every task (`click.auc`, …) and every model cost.
+    """
+
+    epochs: float
+    examples: int
+    wall_s: float
+    metrics: Mapping[str, float]
+
+
+# ---- JSON ----------------------------------------------------------------------------------
+
+
+def to_jsonable(value: Any) -> Any:
+    """A dataclass of this module as dicts, lists and scalars."""
+    return dataclasses.asdict(value)
+
+
+def from_jsonable(kind: type[Config], value: Any) -> Config:
+    """The inverse of `to_jsonable`, after a trip through JSON; checks every type."""
+    import pydantic  # here: the only caller who pays for it
+
+    return pydantic.TypeAdapter(kind).validate_python(value)

@@ -1,0 +1,1 @@
+"""Models: one trunk for the whole ladder of sharing, and what a model costs before it is built."""

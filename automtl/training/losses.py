@@ -1,0 +1,135 @@
+"""The loss of all tasks: masked, weighted, over click space (`none`) or all impressions (`esmm`).
+
+L(t) = Σ_k ω_k(t) Σ_i δ_k^i ℓ_k(x_i) / Σ_i δ_k^i, δ = 1 where task k's label is observed
+(MTCNN: Zhang et al. 2016; PLE: Tang et al. 2020, eq. 9-10). A task without an observed label in
+the batch contributes 0.
+
+Shapes: B rows, K tasks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import huber_loss, logsigmoid
+
+from automtl.config import TaskSchema, TrialConfig
+from automtl.models.dependency import joint_labels, joint_log_probs, parents_of
+
+__all__ = ["MultiTaskLoss", "task_targets"]
+
+LogScale = Callable[[TaskSchema], Tensor]
+
+
+def task_targets(
+    labels_NK: NDArray[np.float32], tasks: tuple[TaskSchema, ...], *, dependency: str
+) -> NDArray[np.float32]:
+    """What the loss compares with, NaN where nothing is observed.
+
+    Binary labels: after their condition, or over all impressions for `esmm`. Regression labels
+    (their logarithm for lognormal) are standardised by the train rows' mean and deviation.
+    """
+    targets_NK = np.array(labels_NK if dependency == "none" else joint_labels(labels_NK, tasks))
+    for column, task in enumerate(tasks):
+        if task.kind == "regression":
+            values_N = targets_NK[:, column]
+            values_N = np.log(values_N) if task.loss == "lognormal" else values_N
+            targets_NK[:, column] = (values_N - task.mean) / task.std
+    return targets_NK
+
+
+class MultiTaskLoss(nn.Module):
+    """Logits and targets of a batch -> one scalar.
+
+    Weighting: `fixed` ω_k; `decay` ω_k γ_k^t with t in epochs (PLE, eq. 10); `uncertainty`, where
+    s_k = log σ_k² is learned and L = Σ_k e^{-s_k} L_k + s_k / 2 (half the first term for
+    regression; Kendall et al., CVPR 2018, eq. 10) and ω_k does not apply.
+    """
+
+    weight_K: Tensor
+    decay_K: Tensor
+    kind_factor_K: Tensor
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        tasks: tuple[TaskSchema, ...],
+        *,
+        log_scale: LogScale | None = None,
+    ) -> None:
+        super().__init__()
+        train = config.train
+        self.tasks = tasks
+        self.weighting = train.weighting
+        self.parents = parents_of(tasks)
+        self.is_joint = config.model.dependency == "esmm"
+        self._log_scale = log_scale
+
+        def per_task(values: dict[str, float]) -> Tensor:
+            return torch.tensor([values.get(task.name, 1.0) for task in tasks])
+
+        self.register_buffer("weight_K", per_task(dict(train.loss_weights)))
+        self.register_buffer("decay_K", per_task(dict(train.loss_decay)))
+        self.log_variance_K = (
+            nn.Parameter(torch.zeros(len(tasks))) if train.weighting == "uncertainty" else None
+        )
+        halves = [0.5 if task.kind == "regression" else 1.0 for task in tasks]
+        self.register_buffer("kind_factor_K", torch.tensor(halves))
+
+    def forward(self, logits_BK: Tensor, targets_BK: Tensor, *, epochs: float) -> Tensor:
+        """[B, K] and [B, K] (NaN = not observed), `epochs` trained so far -> a scalar."""
+        loss_K = self.per_task(logits_BK, targets_BK)
+        if self.log_variance_K is not None:
+            precision_K = torch.exp(-self.log_variance_K) * self.kind_factor_K
+            return (precision_K * loss_K + self.log_variance_K / 2).sum()
+        weight_K = self.weight_K
+        if self.weighting == "decay":
+            weight_K = weight_K * self.decay_K**epochs
+        return (weight_K * loss_K).sum()
+
+    def per_task(self, logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
+        """The mean loss of each task over its observed rows, [K]; 0 where there are none."""
+        observed_BK = ~torch.isnan(targets_BK)
+        target_BK = torch.where(observed_BK, targets_BK, 0.0)
+        loss_BK = self._elementwise(logits_BK.float(), target_BK)
+        loss_BK = torch.where(observed_BK, loss_BK, 0.0)
+        return loss_BK.sum(0) / observed_BK.sum(0).clamp(min=1)
+
+    def _elementwise(self, logits_BK: Tensor, target_BK: Tensor) -> Tensor:
+        if self.is_joint:
+            log_p_BK, log_not_BK = joint_log_probs(logits_BK, self.parents)
+        else:
+            log_p_BK, log_not_BK = logsigmoid(logits_BK), logsigmoid(-logits_BK)
+        loss_BK = -(target_BK * log_p_BK + (1 - target_BK) * log_not_BK)
+        if all(task.kind == "binary" for task in self.tasks):
+            return loss_BK
+        columns = list(loss_BK.unbind(1))
+        for column, task in enumerate(self.tasks):
+            if task.kind == "regression":
+                columns[column] = self._regression(logits_BK[:, column], target_BK[:, column], task)
+        return torch.stack(columns, 1)
+
+    def _regression(self, value_B: Tensor, target_B: Tensor, task: TaskSchema) -> Tensor:
+        match task.loss:
+            case "huber":
+                return huber_loss(value_B, target_B, reduction="none")
+            case "lognormal":  # -log N(target; value, σ) up to a constant
+                assert self._log_scale is not None
+                log_scale = self._log_scale(task)
+                return 0.5 * ((target_B - value_B) * torch.exp(-log_scale)) ** 2 + log_scale
+            case _:
+                return (value_B - target_B) ** 2
+
+
+def chance_logits(targets_NK: NDArray[np.float32], tasks: tuple[TaskSchema, ...]) -> list[float]:
+    """The logit of each binary task's base rate over train rows; 0 for regression."""
+    logits = []
+    for column, task in enumerate(tasks):
+        rate = float(np.nanmean(targets_NK[:, column])) if task.kind == "binary" else 0.5
+        logits.append(math.log(rate / (1 - rate)))
+    return logits
