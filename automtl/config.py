@@ -159,7 +159,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """One training recipe. `epochs` is the fidelity; `loss_weights` and `loss_decay` default to 1."""
+    """One training recipe. `epochs` is the fidelity; loss weights and decays are 1 by default."""
 
     epochs: float = 1.0
     batch_size: int = 1024
@@ -230,6 +230,12 @@ def to_jsonable(value: Any) -> Any:
 
 def from_jsonable(kind: type[Config], value: Any) -> Config:
     """The inverse of `to_jsonable`, after a trip through JSON; checks every type."""
-    import pydantic  # here: the only caller who pays for it
+    if kind not in _READERS:
+        import pydantic  # here: only who reads pays for it
 
-    return pydantic.TypeAdapter(kind).validate_python(value)
+        _READERS[kind] = pydantic.TypeAdapter(kind)  # takes milliseconds: once a class
+    checked: Config = _READERS[kind].validate_python(value)
+    return checked
+
+
+_READERS: dict[type, Any] = {}

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from automtl.config import Evaluation, FeatureSchema, TaskSchema, TrialConfig
+from automtl.config import Evaluation, TrialConfig
+from automtl.data.cache import EncodedData, Rows
 from automtl.errors import TrialFailedError
 from automtl.models.cost import costs
 from automtl.models.model import MultiTaskModel
@@ -31,27 +31,6 @@ STEPS_BETWEEN_CHECKS = 50  # of the loss for NaN: a check waits for the device
 PREDICT_BATCH_SIZE = 8192
 
 
-class RowsLike(Protocol):
-    """Encoded rows of one split (`data.cache.Rows`)."""
-
-    @property
-    def ids_NC(self) -> NDArray[np.int32]: ...
-    @property
-    def numeric_NF(self) -> NDArray[np.float32]: ...
-    @property
-    def labels_NK(self) -> NDArray[np.float32]: ...
-
-
-class DataLike(Protocol):
-    """Encoded data (`data.cache.EncodedData`)."""
-
-    @property
-    def features(self) -> FeatureSchema: ...
-    @property
-    def tasks(self) -> tuple[TaskSchema, ...]: ...
-    def rows(self, split: str) -> RowsLike: ...
-
-
 def evaluation_epochs(epochs: float, num_evaluations: int) -> tuple[float, ...]:
     """Where a trial of `epochs` is evaluated: at its end and at 1/3, 1/9, … of it."""
     return tuple(epochs / REDUCTION**power for power in reversed(range(num_evaluations)))
@@ -63,7 +42,7 @@ class Trainer:
     def __init__(
         self,
         config: TrialConfig,
-        data: DataLike,
+        data: EncodedData,
         *,
         seed: int,
         device: str = "auto",
@@ -140,7 +119,7 @@ def _check_finite(loss: Tensor, number: int) -> None:
 
 
 def predict_rows(
-    model: MultiTaskModel, rows: RowsLike, *, batch_size: int = PREDICT_BATCH_SIZE
+    model: MultiTaskModel, rows: Rows, *, batch_size: int = PREDICT_BATCH_SIZE
 ) -> dict[str, NDArray[np.float32]]:
     """Predictions for all rows, in their order, named as by `MultiTaskModel.predict`."""
     device = model.embedding.weight.device

@@ -9,7 +9,6 @@ Shapes: B rows, K tasks.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -124,12 +123,3 @@ class MultiTaskLoss(nn.Module):
                 return 0.5 * ((target_B - value_B) * torch.exp(-log_scale)) ** 2 + log_scale
             case _:
                 return (value_B - target_B) ** 2
-
-
-def chance_logits(targets_NK: NDArray[np.float32], tasks: tuple[TaskSchema, ...]) -> list[float]:
-    """The logit of each binary task's base rate over train rows; 0 for regression."""
-    logits = []
-    for column, task in enumerate(tasks):
-        rate = float(np.nanmean(targets_NK[:, column])) if task.kind == "binary" else 0.5
-        logits.append(math.log(rate / (1 - rate)))
-    return logits

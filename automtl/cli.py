@@ -1,0 +1,392 @@
+"""The command line: reads arguments, calls one function, prints what comes back.
+
+Each command imports what it needs itself: `--help` must not wait for torch, ray or pandas.
+Data goes to stdout, everything else to stderr. Exit codes: 0 done; 1 it worked and the answer is
+no; 2 could not start; 3 our mistake; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from automtl import __version__
+from automtl.errors import AutomtlError, RunError, SpecError
+
+if TYPE_CHECKING:
+    from automtl.study import Study, TrialRecord
+
+__all__ = ["app", "main"]
+
+OK, NO, INTERNAL, INTERRUPTED = 0, 1, 3, 130
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Search architectures of multi-task recommenders and see the trade-off.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: a third of the start-up time, and it can be piped
+)
+
+SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file of the search.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a search.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the spec: search.trials=3."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+# ---- a spec --------------------------------------------------------------------------------
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="Where to write.")] = Path(
+        "spec.yaml"
+    ),
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read the columns of this file.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Copy one of the specs that come along.")
+    ] = None,
+) -> None:
+    """Write a commented spec that runs as it stands."""
+    from automtl import console
+    from automtl.spec.init import write_spec
+
+    write_spec(path, data=data, named=template)
+    console.emit(f"wrote {path}\nnext: automtl validate {shlex.quote(str(path))}")
+
+
+@app.command()
+def validate(spec: SpecPath, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Show every problem of a spec, or what it will search."""
+    from automtl import console
+    from automtl.data.cache import find_cached
+    from automtl.spec.load import load_spec
+    from automtl.spec.summary import summarize
+
+    try:
+        loaded = load_spec(spec, overrides=overrides or ())
+    except SpecError as error:
+        if as_json:
+            console.emit(_json({"valid": False, "problems": _problems(error)}))
+            raise typer.Exit(error.exit_code) from None
+        raise
+    cached = find_cached(loaded)
+    summary = summarize(loaded, features=cached.features if cached else None)
+    num_rows = cached.num_rows if cached else None
+    if as_json:
+        console.emit(_json({"valid": True, **summary.to_dict(), "num_rows": num_rows}))
+    else:
+        console.emit(console.summary_text(summary, num_rows))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a spec, for editors."""
+    from automtl import console
+    from automtl.spec.schema import json_schema
+
+    console.emit(_json(json_schema()))
+
+
+# ---- a search ------------------------------------------------------------------------------
+
+
+@app.command()
+def search(
+    spec: SpecPath,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The run; reports/NAME if left out.")
+    ] = None,
+    overrides: Overrides = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trials at once; as many as fit if left out.")
+    ] = None,
+    executor: Annotated[
+        Literal["ray", "local"], typer.Option(help="Ray, or one trial at a time in this process.")
+    ] = "ray",
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that runs already.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search.")] = False,
+) -> None:
+    """Search, then show the Pareto front and write the report."""
+    from automtl import console
+    from automtl.search.run import run_search
+    from automtl.spec.load import load_spec
+
+    loaded = load_spec(spec, overrides=overrides or ())
+    run_dir = out or Path("reports") / loaded.name
+    try:
+        study = run_search(
+            loaded,
+            run_dir,
+            resume=resume,
+            executor=executor,
+            workers=workers,
+            address=address,
+            progress=console.progress(),
+        )
+    except KeyboardInterrupt:
+        if (run_dir / "study.json").exists():
+            console.error(f"interrupted; go on with:\n  {_resume_command()}")
+        else:
+            console.error("interrupted before the search began")
+        raise typer.Exit(INTERRUPTED) from None
+    from automtl.report.page import write_report
+
+    page = write_report(study, run_dir / "report.html")
+    lines = [console.front_table(study), f"report: {page}"]
+    if study.front():
+        run = shlex.quote(str(run_dir))
+        lines.append(f"next:   automtl export {run} --pick knee --to {run}/bundle")
+    console.emit("\n".join(lines))
+
+
+@app.command()
+def status(run: RunPath, as_json: AsJson = False) -> None:
+    """Show how far a search is."""
+    from automtl import console
+    from automtl.study import Study
+
+    summary = Study.open(run).summary()
+    console.emit(_json(summary) if as_json else console.status_text(summary))
+
+
+@app.command()
+def pareto(
+    run: RunPath,
+    trial: Annotated[
+        str | None, typer.Option(metavar="ID", help="One trial's spec and metrics: t0012.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the Pareto front, or one trial as a spec that runs."""
+    from automtl import console
+    from automtl.analysis.text import trial_yaml
+    from automtl.study import Study
+
+    study = Study.open(run)
+    if trial is not None:
+        record = _trial(study, trial)
+        if as_json:
+            console.emit(_json(_trial_json(study, record)))
+        else:
+            console.emit(console.trial_comment(study, record) + trial_yaml(study, record))
+        return
+    console.emit(_json(_front_json(study)) if as_json else console.front_table(study))
+    if not study.front():
+        raise typer.Exit(NO)
+
+
+@app.command()
+def report(
+    run: RunPath,
+    open_page: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+) -> None:
+    """Write the report page of a search, finished or not."""
+    from automtl import console
+    from automtl.report.page import write_report
+    from automtl.study import Study
+
+    page = write_report(Study.open(run), run / "report.html")
+    console.emit(str(page))
+    if open_page:
+        import webbrowser
+
+        webbrowser.open(page.absolute().as_uri())
+
+
+# ---- a model -------------------------------------------------------------------------------
+
+
+@app.command()
+def export(
+    run: RunPath,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The bundle to write.")],
+    how: Annotated[
+        str,
+        typer.Option("--pick", metavar="HOW", help="knee, best:TASK, reference or an id: t0012."),
+    ] = "knee",
+) -> None:
+    """Write one trial as a model that can be served."""
+    from automtl import console
+    from automtl.export.bundle import export_bundle
+    from automtl.export.pick import pick
+    from automtl.study import Study
+
+    study = Study.open(run)
+    chosen = pick(study, how)
+    bundle = export_bundle(study, chosen, to)
+    quoted = shlex.quote(str(bundle))
+    console.emit(
+        f"picked {chosen.record.id}: {chosen.why}\n"
+        f"bundle: {bundle}\n"
+        f"next:   automtl predict {quoted} DATA --out scores.parquet"
+    )
+
+
+@app.command()
+def predict(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A directory of `export`.")],
+    data: Annotated[list[str], typer.Argument(metavar="DATA...", help="Parquet, CSV or TSV.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Parquet or CSV to write.")],
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column of DATA to write beside the scores."),
+    ] = None,
+) -> None:
+    """Score raw rows with an exported model."""
+    from automtl import console
+    from automtl.export.predict import predict_file
+
+    console.emit(console.scored_text(predict_file(bundle, data, out, keep=keep or ())))
+
+
+# ---- the whole -----------------------------------------------------------------------------
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"automtl {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit the program. Every error a user can meet ends in one message.
+
+    Never returns: raises SystemExit with one of the exit codes above.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # a stream that was replaced, in a test or a notebook
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="automtl")
+    except SpecError as error:
+        _fail(_picture(error), error.exit_code)
+    except AutomtlError as error:
+        _fail(f"error: {error}", error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted", INTERRUPTED)
+    except Exception:
+        _fail(
+            f"{traceback.format_exc()}\n"
+            f"error: this is a bug of automtl {__version__}, not a mistake of yours; "
+            "please report it with the lines above",
+            INTERNAL,
+        )
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"{message}\n")
+    raise SystemExit(code)
+
+
+def _picture(error: SpecError) -> str:
+    """The problems with their source lines and carets, and how many there are."""
+    from automtl.spec.diagnostics import render
+
+    content = ""
+    with suppress(OSError, UnicodeDecodeError):
+        content = Path(error.source).read_text(encoding="utf-8")
+    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    count = len(error.diagnostics)
+    end = f"\n{count} problems" if count > 1 else ""
+    return render(error, content, color=color) + end
+
+
+def _resume_command() -> str:
+    given = [one for one in sys.argv[1:] if one != "--resume"]
+    return shlex.join(["automtl", *given, "--resume"])
+
+
+def _problems(error: SpecError) -> list[dict[str, Any]]:
+    return [
+        {
+            "file": error.source,
+            "line": problem.line,
+            "column": problem.column,
+            "key": problem.key,
+            "rule": problem.rule,
+            "hint": problem.hint,
+        }
+        for problem in error.diagnostics
+    ]
+
+
+def _trial(study: Study, name: str) -> TrialRecord:
+    """The trial called `t0012` or `12`; RunError with the range if there is none."""
+    records = study.trials()
+    digits = name.strip().lower().removeprefix("t")
+    for record in records:
+        if digits.isdecimal() and record.number == int(digits):
+            return record
+    have = f"it has {records[0].id} to {records[-1].id}" if records else "it has none yet"
+    raise RunError(f"{study.run_dir}: no trial {name}; {have}")
+
+
+def _front_json(study: Study) -> dict[str, Any]:
+    knee, reference = study.knee(), study.reference()
+    return {
+        "objectives": [
+            {"name": objective.name, "direction": objective.direction}
+            for objective in study.objectives
+        ],
+        "suggested": knee.id if knee else None,
+        "reference": _trial_json(study, reference) if reference else None,
+        "front": [_trial_json(study, record) for record in study.front()],
+    }
+
+
+def _trial_json(study: Study, record: TrialRecord) -> dict[str, Any]:
+    from automtl.config import to_jsonable
+
+    return {
+        "trial": record.id,
+        "state": record.state,
+        "role": record.role,
+        "values": None if record.values is None else dict(record.values),
+        "gains": study.gains(record),
+        "epochs": record.evaluations[-1].epochs if record.evaluations else None,
+        "metrics": _finite(record.metrics),
+        "params": dict(record.params),
+        "config": to_jsonable(record.config),
+        "reason": record.reason,
+        "seed": record.seed,
+    }
+
+
+def _finite(metrics: Any) -> dict[str, float | None]:
+    return {name: value if value == value else None for name, value in metrics.items()}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""Encoded rows on disk, made once and memory-mapped by every trial.
+
+    ROOT/KEY/  ids.npy [N, C] int32 · numeric.npy [N, F] float32 · labels.npy [N, K] float32 ·
+               rows.npy [N] int64 (row numbers of the source) · encoder/ · meta.json
+
+Train rows come first, then valid, then test. KEY covers everything that the content depends on.
+Importing this module imports neither polars nor numpy: only who opens or builds a cache does.
+
+Shapes: N rows, C id columns, F numeric columns, K tasks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automtl.config import FeatureSchema, TaskSchema, from_jsonable, to_jsonable
+from automtl.data.paths import cache_root
+from automtl.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from automtl.data.encode import Encoder
+    from automtl.spec.schema import Spec
+
+__all__ = ["EncodedData", "Rows", "find_cached", "load_cached", "open_data"]
+
+CACHE_VERSION = 1  # goes up with ENCODER_VERSION, and when the layout changes
+META_FILE = "meta.json"
+ARRAYS = {"ids": "int32", "numeric": "float32", "labels": "float32", "rows": "int64"}
+OURS_ASIDE = re.compile(r"\.[0-9a-f]{16}(\.[0-9a-f]{8}){1,2}")
+ABANDONED_AFTER_S = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Encoded rows: ids_NC int32 local to each table, numeric_NF float32, labels_NK float32 with
+    NaN where a label is not observed."""
+
+    ids_NC: npt.NDArray[np.int32]
+    numeric_NF: npt.NDArray[np.float32]
+    labels_NK: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.ids_NC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedData:
+    """An open cache. Arrays are mapped when first asked for; writing to them changes no file.
+
+    `fingerprint` is the same wherever equal files lie; `num_rows` is by split.
+    """
+
+    directory: Path
+    fingerprint: str
+    features: FeatureSchema
+    tasks: tuple[TaskSchema, ...]
+    num_rows: Mapping[str, int]
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        from automtl.data.encode import Encoder
+
+        return Encoder.load(self.directory / "encoder")
+
+    @cached_property
+    def _arrays(self) -> Mapping[str, npt.NDArray[Any]]:
+        return {name: _map_array(self.directory, name) for name in ARRAYS}
+
+    def __reduce__(self) -> tuple[Callable[[Path], EncodedData], tuple[Path]]:
+        return load_cached, (self.directory,)  # another process maps the files, rows do not travel
+
+    def rows(self, split: str) -> Rows:
+        """The rows of `train`, `valid` or `test`, in the order of the source."""
+        part = self._part(split)
+        return Rows(
+            ids_NC=self._arrays["ids"][part],
+            numeric_NF=self._arrays["numeric"][part],
+            labels_NK=self._arrays["labels"][part],
+        )
+
+    def source_rows(self, split: str) -> npt.NDArray[np.int64]:
+        """The row number of each row in the source (all files in order, counted from 0)."""
+        return self._arrays["rows"][self._part(split)]
+
+    def _part(self, split: str) -> slice:
+        names = list(self.num_rows)
+        start = sum(self.num_rows[name] for name in names[: names.index(split)])
+        return slice(start, start + self.num_rows[split])
+
+
+def open_data(spec: Spec) -> EncodedData:
+    """The encoded rows of `spec`: from the cache, else encoded now and kept there.
+
+    Raises DataError when the rows cannot be used as the spec says (see `build.py`), when a file
+    changes while it is read, or when the cache cannot be written; nothing half-written stays.
+    """
+    key = _key(spec)
+    directory = cache_root() / key
+    if (found := _load_or_none(directory)) is not None:
+        return found
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(directory.parent)
+        aside = directory.parent / f".{key[:16]}.{uuid.uuid4().hex[:8]}"
+        aside.mkdir()
+        try:
+            _build(spec, aside)
+            if _key(spec) != key:
+                raise DataError("data.path: a file changed while it was read; start again")
+            _put_in_place(aside, directory)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise DataError(
+            f"{directory.parent}: the cache cannot be written ({error.strerror or error}); free"
+            " some space, or set AUTOMTL_CACHE to a directory of yours"
+        ) from error
+    return load_cached(directory)
+
+
+def find_cached(spec: Spec) -> EncodedData | None:
+    """The cache of `spec` if there is a whole one; reads file sizes and JSON only."""
+    try:
+        return _load_or_none(cache_root() / _key(spec))
+    except DataError:  # a data file is missing: whoever opens the data says so
+        return None
+
+
+def load_cached(directory: Path) -> EncodedData:
+    """The cache in `directory`. Raises DataError when it is missing or damaged."""
+    try:
+        meta = json.loads((directory / META_FILE).read_text(encoding="utf-8"))
+        data = EncodedData(
+            directory=directory,
+            fingerprint=meta["fingerprint"],
+            features=from_jsonable(FeatureSchema, meta["features"]),
+            tasks=tuple(from_jsonable(TaskSchema, task) for task in meta["tasks"]),
+            num_rows=dict(meta["num_rows"]),
+        )
+        _check_shapes(data)
+    except (OSError, EOFError, LookupError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{directory}: no encoded rows, or damaged ones ({error}); run the search again, it"
+            " encodes them anew"
+        ) from error
+    return data
+
+
+def _load_or_none(directory: Path) -> EncodedData | None:
+    try:
+        return load_cached(directory)
+    except DataError:
+        return None
+
+
+def _check_shapes(data: EncodedData) -> None:
+    num_rows = sum(data.num_rows.values())
+    shapes = {
+        "ids": (num_rows, data.features.num_id_columns),
+        "numeric": (num_rows, len(data.features.numeric)),
+        "labels": (num_rows, len(data.tasks)),
+        "rows": (num_rows,),
+    }
+    for name, shape in shapes.items():
+        array = _map_array(data.directory, name)
+        if array.shape != shape or array.dtype != ARRAYS[name]:
+            raise ValueError(f"{name}.npy is {array.dtype} {array.shape}, not {shape}")
+    for file in ("encoder.json", "vocabularies.parquet"):
+        if not (data.directory / "encoder" / file).is_file():
+            raise ValueError(f"encoder/{file} is missing")
+
+
+def _map_array(directory: Path, name: str) -> npt.NDArray[Any]:
+    import numpy as np
+
+    # copy-on-write: torch wants writable memory, and the file must never change
+    array: npt.NDArray[Any] = np.load(directory / f"{name}.npy", mmap_mode="c", allow_pickle=False)
+    return array
+
+
+def _key(spec: Spec) -> str:
+    """The cache's name: a file counts by its place, size and time, so that it need not be read.
+
+    How `data.path` names the files does not count: a resolved copy of a spec has the same cache.
+    """
+    return _digest(
+        spec,
+        [
+            (str(file.resolve()), stat.st_size, stat.st_mtime_ns)
+            for file in spec.data_files()
+            for stat in [file.stat()]
+        ],
+    )
+
+
+def _fingerprint(spec: Spec) -> str:
+    """What the rows are, wherever the files lie: a file counts by its content."""
+    digests = []
+    for file in spec.data_files():
+        with file.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "blake2b").hexdigest())
+    return _digest(spec, digests)
+
+
+def _digest(spec: Spec, files: Sequence[object]) -> str:
+    depends_on = {
+        "version": CACHE_VERSION,
+        "data": spec.data.model_dump(mode="json", exclude={"path"}),
+        "tasks": {name: task.model_dump(mode="json") for name, task in spec.tasks.items()},
+        "files": files,
+    }
+    return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()
+
+
+def _build(spec: Spec, directory: Path) -> None:
+    import numpy as np
+
+    from automtl.data.build import encode_rows  # polars: only who encodes pays for it
+
+    encoded = encode_rows(spec)
+    encoded.encoder.save(directory / "encoder")
+    for name, array in encoded.arrays.items():
+        np.save(directory / f"{name}.npy", array, allow_pickle=False)
+    meta = {
+        "fingerprint": _fingerprint(spec),
+        "num_rows": encoded.num_rows,
+        "features": to_jsonable(encoded.encoder.features),
+        "tasks": [to_jsonable(task) for task in encoded.encoder.tasks],
+    }
+    with (directory / META_FILE).open("w", encoding="utf-8") as file:
+        json.dump(meta, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _put_in_place(aside: Path, directory: Path) -> None:
+    """Renames `aside` to `directory`; if another process was first, its cache stays."""
+    for _ in range(10):
+        try:
+            aside.rename(directory)
+        except OSError:
+            if not directory.exists():
+                raise
+            if _load_or_none(directory) is not None:
+                return
+            damaged = aside.with_name(f"{aside.name}.{uuid.uuid4().hex[:8]}")
+            try:
+                directory.rename(damaged)
+            except FileNotFoundError:  # another process moved it away
+                continue
+            shutil.rmtree(damaged, ignore_errors=True)
+        else:
+            return
+    raise DataError(f"{directory}: other processes keep replacing this cache; start again")
+
+
+def _sweep(root: Path) -> None:
+    """Removes what a killed process left aside, a day after."""
+    for path in root.iterdir():
+        if not OURS_ASIDE.fullmatch(path.name):  # the root may be shared with anything
+            continue
+        with contextlib.suppress(FileNotFoundError):  # another process removed it
+            if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
+                shutil.rmtree(path, ignore_errors=True)

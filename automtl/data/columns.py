@@ -1,0 +1,108 @@
+"""One raw column as numbers or as category keys, whatever file it came from.
+
+A missing value is null, NaN or empty text. Text files carry no types, so equal values must meet
+here: `2` (Parquet integer), `2.0` (float) and `"2.0"` (CSV) all have the key `2`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from automtl.errors import DataError
+
+__all__ = [
+    "MISSING_NUMBERS",
+    "TEXT_DATE",
+    "as_keys",
+    "as_numbers",
+    "check_columns",
+    "did_you_mean",
+    "plain",
+    "row_of",
+]
+
+# what programs write into a text file for "no number"
+MISSING_NUMBERS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N")
+# a date, perhaps with a time, whose text sorts by time
+TEXT_DATE = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?$"
+# above this, whole floats are no longer exact integers
+LARGEST_EXACT = float(2**53)
+
+
+def check_columns(wanted: Iterable[str], present: Sequence[str], *, source: str) -> None:
+    """Raises DataError naming every wanted column that is not present, and those that are."""
+    missing = [name for name in dict.fromkeys(wanted) if name not in present]
+    if missing:
+        names = ", ".join(f"{name!r}{did_you_mean(name, present)}" for name in missing)
+        plural = "s" if len(missing) > 1 else ""
+        raise DataError(f"{source}: no column{plural} {names}; it has: {', '.join(present)}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` (did you mean 'x'?)`, or nothing when no known name is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def row_of(mask: pl.Series) -> int:
+    """The first true row of a boolean column, counted from 0."""
+    return int(mask.arg_max() or 0)
+
+
+def as_numbers(values: pl.Series, *, hint: str) -> pl.Series:
+    """Float64 with null for missing; text is parsed.
+
+    Raises DataError on what is no number, ending with `hint`, the way out.
+    """
+    dtype = values.dtype
+    if dtype == pl.String:
+        text = values.str.strip_chars()
+        text = text.zip_with(~text.is_in(MISSING_NUMBERS), pl.Series([None], dtype=pl.String))
+        numbers = text.cast(pl.Float64, strict=False)
+        if (wrong := numbers.is_null() & text.is_not_null()).any():
+            row = row_of(wrong)
+            raise DataError(
+                f"column {values.name!r}, row {row} (counted from 0): {values[row]!r} is not a"
+                f" number; {hint}"
+            )
+        return numbers.fill_nan(None)
+    if not (dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)):
+        raise DataError(f"column {values.name!r}: holds {dtype}, a number is needed; {hint}")
+    return values.cast(pl.Float64).fill_nan(None)
+
+
+def plain(values: pl.Series) -> pl.Series:
+    """The column as integers, floats, booleans or text, with null for missing.
+
+    Raises DataError for what is no single value: lists, structs, bytes, objects.
+    """
+    dtype = values.dtype
+    if dtype.is_float():
+        return values.fill_nan(None)
+    if dtype == pl.String:
+        return values.replace("", None)
+    if dtype.is_integer() or dtype == pl.Boolean:
+        return values
+    if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+        raise DataError(
+            f"column {values.name!r}: holds {dtype}, a category is needed (text, integers,"
+            " booleans or floats); a list of ids belongs under `sequence`"
+        )
+    return plain(values.cast(pl.String))
+
+
+def as_keys(values: pl.Series) -> pl.Series:
+    """Category keys as text with null for missing, the same for equal values of any type."""
+    values = plain(values)
+    if values.dtype.is_float():
+        whole = (values == values.floor()) & (values.abs() < LARGEST_EXACT)
+        integers = values.cast(pl.Int64, strict=False).cast(pl.String)
+        return integers.zip_with(whole.fill_null(value=False), values.cast(pl.String))
+    if values.dtype == pl.String:  # `True` is how Python writes a boolean into a CSV
+        return values.str.replace(r"^(-?\d+)\.0+$", "${1}").replace(
+            {"True": "true", "False": "false", "-0": "0"}
+        )
+    return values.cast(pl.String)

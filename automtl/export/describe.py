@@ -1,0 +1,221 @@
+"""All that is said about an exported trial, measured here with the weights that are shipped."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+import automtl
+from automtl.config import MODEL_COSTS
+from automtl.data.cache import EncodedData, load_cached, open_data
+from automtl.data.encode import Encoder
+from automtl.errors import BundleError, DataError, RunError
+from automtl.export.manifest import (
+    AucScore,
+    InputColumn,
+    LabelFacts,
+    Manifest,
+    Measured,
+    Provenance,
+    output_columns,
+)
+from automtl.export.pick import Pick
+from automtl.export.scores import Predictions, auc_scores
+from automtl.export.weights import load_model
+from automtl.study import Study, TrialRecord
+from automtl.training.fit import predict_rows
+from automtl.training.metrics import evaluate
+
+__all__ = ["describe", "encoded_data", "weights_of"]
+
+# a trial that ran on a GPU gives slightly other numbers here; weights of another trial do not
+LARGEST_DRIFT = 1e-3
+
+
+def weights_of(study: Study, record: TrialRecord) -> Path:
+    """The trial's weights; RunError that says why there are none and what to do."""
+    path = study.weights_path(record.number)
+    if path.is_file():
+        return path
+    kept = ", ".join(trial.id for trial in study.trials() if trial.has_weights) or "none"
+    raise RunError(
+        f"{study.run_dir}: {record.id} has no weights any more, only trials that can still be "
+        f"picked keep theirs ({kept}); pick one of these, or train it again: write a spec with "
+        f"its knobs fixed and run `automtl search` on it"
+    )
+
+
+def encoded_data(study: Study) -> EncodedData:
+    """The rows and the encoder that the study's trials were trained with.
+
+    From its cache; if that is gone, encoded anew. RunError if the files are no longer the same.
+    """
+    cache, fingerprint = Path(study.meta["data"]["cache"]), study.meta["data"]["fingerprint"]
+    try:
+        data = load_cached(cache)
+        if data.fingerprint == fingerprint:
+            return data
+    except DataError:
+        pass  # the cache was cleared: the files say whether it can be made again
+    try:
+        data = open_data(study.spec)
+    except DataError as error:
+        raise RunError(
+            f"{study.run_dir}: the encoder of its data is gone with the cache ({cache}), and the "
+            f"data cannot be encoded again: {error}"
+        ) from error
+    if data.fingerprint != fingerprint:
+        raise RunError(
+            f"{study.run_dir}: its data files changed since the search and the cache ({cache}) is "
+            "gone, so the encoder cannot be made again; put the old files back, or search anew"
+        )
+    return data
+
+
+def describe(study: Study, pick: Pick, data: EncodedData) -> Manifest:
+    """The manifest of a trial, without checksums.
+
+    Validation metrics are those that the trial was judged by; test metrics are measured now, and
+    those of the single_task reference beside them where its weights are kept. RunError if the
+    weights do not give the trial's validation metrics again.
+    """
+    record, reference = pick.record, study.reference()
+    valid = _predict(study, record, data, "valid")
+    seen = evaluate(valid, np.asarray(data.rows("valid").labels_NK), data.tasks)
+    _check_reproduces(study, record, seen)
+
+    test = _predict(study, record, data, "test") if data.num_rows["test"] else None
+    reference_test: Predictions | None = None
+    if test is not None and reference is not None and reference.has_weights:
+        same = reference.number == record.number
+        reference_test = test if same else _predict(study, reference, data, "test")
+    return Manifest(
+        features=data.features,
+        tasks=data.tasks,
+        config=record.config,
+        inputs=_inputs(data.encoder),
+        outputs=output_columns(data.tasks),
+        objectives=study.objectives,
+        num_rows=dict(data.num_rows),
+        labels=_labels(data),
+        costs={name: value for name, value in record.metrics.items() if name in MODEL_COSTS},
+        measured=_measured(record, test, data),
+        reference=None if reference is None else _measured(reference, reference_test, data),
+        test_scores=_scores(record, reference, test, reference_test, data),
+        provenance=_provenance(study, pick),
+    )
+
+
+def _predict(study: Study, record: TrialRecord, data: EncodedData, split: str) -> Predictions:
+    try:
+        path = weights_of(study, record)
+        model = load_model(path, record.config.model, data.features, data.tasks)
+    except BundleError as error:
+        raise RunError(f"{study.run_dir}: {record.id} cannot be exported: {error}") from error
+    return predict_rows(model, data.rows(split))
+
+
+def _check_reproduces(study: Study, record: TrialRecord, seen: Mapping[str, float]) -> None:
+    for name, value in seen.items():
+        told = record.metrics.get(name, math.nan)
+        if math.isfinite(told) and not math.isclose(
+            value, told, rel_tol=LARGEST_DRIFT, abs_tol=LARGEST_DRIFT
+        ):
+            raise RunError(
+                f"{study.run_dir}: {record.id} cannot be exported: its weights give {name} "
+                f"{value:.6f} on validation rows, the trial had {told:.6f}; they are not its own"
+            )
+
+
+def _measured(record: TrialRecord, test: Predictions | None, data: EncodedData) -> Measured:
+    on_test = None
+    if test is not None:
+        on_test = evaluate(test, np.asarray(data.rows("test").labels_NK), data.tasks)
+    return Measured(
+        trial=record.id,
+        epochs=record.config.train.epochs,
+        validation=_finite(record.metrics),
+        test=None if on_test is None else _finite(on_test),
+    )
+
+
+def _scores(
+    record: TrialRecord,
+    reference: TrialRecord | None,
+    test: Predictions | None,
+    reference_test: Predictions | None,
+    data: EncodedData,
+) -> tuple[AucScore, ...]:
+    if test is None:
+        return ()
+    is_reference = reference is not None and reference.number == record.number
+    return auc_scores(
+        np.asarray(data.rows("test").labels_NK),
+        data.tasks,
+        test,
+        reference=None if is_reference else reference_test,
+    )
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics of tasks that could be measured (JSON knows no NaN)."""
+    return {
+        name: value
+        for name, value in metrics.items()
+        if name not in MODEL_COSTS and math.isfinite(value)
+    }
+
+
+def _inputs(encoder: Encoder) -> tuple[InputColumn, ...]:
+    features = encoder.features
+    return (
+        *(InputColumn(name=one.name, kind="categorical") for one in features.categorical),
+        *(InputColumn(name=one.name, kind="numeric") for one in encoder.scalings),
+        *(InputColumn(name=one.name, kind="sequence") for one in features.sequence),
+    )
+
+
+def _labels(data: EncodedData) -> tuple[LabelFacts, ...]:
+    facts: list[LabelFacts] = []
+    for split in (name for name, count in data.num_rows.items() if count):
+        labels_NK = np.asarray(data.rows(split).labels_NK)
+        for column, task in enumerate(data.tasks):
+            known_N = labels_NK[~np.isnan(labels_NK[:, column]), column]
+            mean = float(known_N.mean(dtype=np.float64)) if known_N.size else 0.0
+            facts.append(
+                LabelFacts(task=task.name, split=split, num_observed=known_N.size, mean=mean)
+            )
+    return tuple(facts)
+
+
+def _provenance(study: Study, pick: Pick) -> Provenance:
+    record = pick.record
+    path = study.spec.data.path
+    files = () if path is None else (path,) if isinstance(path, str) else tuple(path)
+    generated = study.spec.data.generate
+    return Provenance(
+        study=study.spec.name,
+        trial=record.id,
+        role=record.role,
+        seed=record.seed,
+        why=pick.why,
+        reference_trials=sum(
+            one.role == "reference" and one.state == "complete" for one in study.trials()
+        ),
+        data=files if generated is None else (f"generated rows: {generated.name}",),
+        data_fingerprint=study.meta["data"]["fingerprint"],
+        command=study.meta["command"],
+        trained="" if record.finished is None else record.finished.isoformat(timespec="seconds"),
+        exported=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        versions={
+            "automtl": automtl.__version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in ("numpy", "polars", "torch")},
+        },
+    )

@@ -1,0 +1,270 @@
+"""bundle.json: all that is said about an exported model, and the checksums of its files.
+
+    BUNDLE/
+      bundle.json            this manifest
+      model.safetensors      the weights
+      encoder/               vocabularies (Parquet) and statistics (JSON), fitted on train rows
+      config.yaml            a spec with every knob fixed, for `automtl search`
+      README.md              the model card, for people; may be edited
+
+Nothing here is code and nothing is unpickled. Importing this module imports no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import pydantic
+
+from automtl.analysis.confidence import Interval
+from automtl.config import (
+    FeatureSchema,
+    Objective,
+    TaskSchema,
+    TrialConfig,
+    from_jsonable,
+    to_jsonable,
+)
+from automtl.errors import BundleError
+
+__all__ = [
+    "CARD_FILE",
+    "CONFIG_FILE",
+    "ENCODER_DIR",
+    "MANIFEST_FILE",
+    "WEIGHTS_FILE",
+    "AucScore",
+    "InputColumn",
+    "LabelFacts",
+    "Manifest",
+    "Measured",
+    "OutputColumn",
+    "Provenance",
+    "checksums",
+    "output_columns",
+    "read_manifest",
+    "verify_checksums",
+    "write_manifest",
+]
+
+MANIFEST_FILE = "bundle.json"
+WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.yaml"
+CARD_FILE = "README.md"
+ENCODER_DIR = "encoder"
+
+FORMAT = "automtl-bundle"
+FORMAT_VERSION = 1
+LARGEST_MANIFEST_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputColumn:
+    """A column that the rows to score must have."""
+
+    name: str
+    kind: Literal["categorical", "numeric", "sequence"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputColumn:
+    """A column of predictions. `prediction` is its key in `MultiTaskModel.predict`."""
+
+    name: str
+    prediction: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelFacts:
+    """A task's observed labels in one split: how many, and their mean (binary: the base rate)."""
+
+    task: str
+    split: str
+    num_observed: int
+    mean: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Metrics of one trial by objective name; `test` is None where it was not measured."""
+
+    trial: str
+    epochs: float
+    validation: Mapping[str, float]
+    test: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AucScore:
+    """One AUC on some rows; `gap` is AUC minus the reference's on the same rows.
+
+    `space` says which rows. None where it cannot be said: fewer than two rows of a class, no
+    reference.
+    """
+
+    name: str
+    space: str
+    num_rows: int
+    num_positives: int
+    auc: Interval | None
+    gap: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where the model comes from. Times are ISO 8601 with offset, "" where unknown."""
+
+    study: str
+    trial: str
+    role: str
+    seed: int
+    why: str
+    reference_trials: int
+    data: tuple[str, ...]
+    data_fingerprint: str
+    command: str
+    trained: str
+    exported: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The whole of bundle.json. `test_scores` are this model's AUCs on TEST rows."""
+
+    features: FeatureSchema
+    tasks: tuple[TaskSchema, ...]
+    config: TrialConfig
+    inputs: tuple[InputColumn, ...]
+    outputs: tuple[OutputColumn, ...]
+    objectives: tuple[Objective, ...]
+    num_rows: Mapping[str, int]
+    labels: tuple[LabelFacts, ...]
+    costs: Mapping[str, float]
+    measured: Measured
+    reference: Measured | None
+    test_scores: tuple[AucScore, ...]
+    provenance: Provenance
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    format: Literal["automtl-bundle"] = "automtl-bundle"
+    format_version: int = FORMAT_VERSION
+
+
+def output_columns(tasks: tuple[TaskSchema, ...]) -> tuple[OutputColumn, ...]:
+    """`p_click`, `p_long_view` (after a click), `p_long_view_and_click` (over all rows);
+    `predicted_watch_time` for a regression task.
+    """
+    given = {task.name: task.given for task in tasks}
+    outputs: list[OutputColumn] = []
+    for task in tasks:
+        conditions = _conditions(task.name, given)
+        after = f" | {', '.join(conditions)}" if conditions else ""
+        if task.kind == "regression":
+            meaning = f"{task.name}{after}, in the label's own units"
+            outputs.append(_output(f"predicted_{task.name}", task.name, meaning))
+            continue
+        outputs.append(_output(f"p_{task.name}", task.name, f"P({task.name}{after})"))
+        if conditions:
+            chain = [task.name, *conditions]
+            meaning = f"P({', '.join(chain)})"
+            outputs.append(_output(f"p_{'_and_'.join(chain)}", f"{task.name}.joint", meaning))
+    return tuple(outputs)
+
+
+def _output(name: str, prediction: str, meaning: str) -> OutputColumn:
+    return OutputColumn(name=name, prediction=prediction, meaning=meaning)
+
+
+def _conditions(task: str, given: Mapping[str, str | None]) -> list[str]:
+    """A task's condition, the condition's condition, …"""
+    condition = given[task]
+    return [] if condition is None else [condition, *_conditions(condition, given)]
+
+
+# ---- the file ------------------------------------------------------------------------------
+
+
+def write_manifest(manifest: Manifest, directory: Path) -> None:
+    text = json.dumps(to_jsonable(manifest), indent=2, ensure_ascii=False, allow_nan=False)
+    (directory / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """BundleError if `directory` holds no manifest, a foreign one or one of a later format."""
+    path = directory / MANIFEST_FILE
+    if not path.is_file():
+        raise BundleError(
+            f"{directory}: not an exported model, it has no {MANIFEST_FILE}; "
+            "give the directory that `automtl export` wrote"
+        )
+    if path.stat().st_size > LARGEST_MANIFEST_BYTES:
+        raise BundleError(f"{path}: too large for a manifest of automtl")
+    try:
+        plain: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise BundleError(f"{path}: damaged, it is not JSON ({error}); export again") from error
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        raise BundleError(f"{path}: not a bundle of automtl")
+    if plain.get("format_version") != FORMAT_VERSION:
+        raise BundleError(
+            f"{path}: format {plain.get('format_version')}, this automtl reads "
+            f"{FORMAT_VERSION}; use the version that wrote it, or export again"
+        )
+    try:
+        return from_jsonable(Manifest, plain)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path}: damaged at {place}: {first['msg']}; export again") from error
+
+
+def checksums(directory: Path) -> dict[str, str]:
+    """SHA-256 of every file but the manifest and the card, by path from `directory`."""
+    files = (path for path in sorted(directory.rglob("*")) if path.is_file())
+    names = {path.relative_to(directory).as_posix(): path for path in files}
+    return {
+        name: _sha256(path)
+        for name, path in names.items()
+        if name not in (MANIFEST_FILE, CARD_FILE)
+    }
+
+
+def verify_checksums(manifest: Manifest, directory: Path) -> None:
+    """BundleError, with every file that is missing or differs, unless all are as written."""
+    listed = manifest.checksums
+    strange = [name for name in listed if not _is_inside(name)]
+    if strange:
+        raise BundleError(f"{directory}: foreign, it names a file outside itself: {strange[0]!r}")
+    if WEIGHTS_FILE not in listed or not any(name.startswith(ENCODER_DIR) for name in listed):
+        raise BundleError(f"{directory}: damaged, weights or encoder have no checksum")
+    # whatever is read must be listed: an added file is as suspicious as a changed one
+    unlisted = sorted(checksums(directory).keys() - listed.keys())
+    missing = [name for name in listed if not (directory / name).is_file()]
+    changed = [
+        name
+        for name, digest in listed.items()
+        if name not in missing and _sha256(directory / name) != digest
+    ]
+    problems = [
+        *(f"{name} is missing" for name in missing),
+        *(f"{name} differs from its checksum" for name in changed),
+        *(f"{name} does not belong to it" for name in unlisted if name.startswith(ENCODER_DIR)),
+    ]
+    if problems:
+        raise BundleError(f"{directory}: damaged: {'; '.join(problems)}; copy or export it again")
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,152 @@
+"""One trial as a study knows it, and what follows from several: the front, the reference, gains.
+
+Pure functions of records: who is on the front is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from automtl import pareto
+from automtl.config import Evaluation, Objective, TrialConfig
+
+__all__ = [
+    "Role",
+    "State",
+    "TrialRecord",
+    "best_reference",
+    "front",
+    "gains",
+    "hypervolume_trace",
+    "losses",
+    "task_objectives",
+    "undominated",
+]
+
+State = Literal["running", "complete", "pruned", "failed", "interrupted"]
+Role = Literal["reference", "baseline", "search"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One trial as the study knows it.
+
+    `params` are the knobs that were proposed, with readable labels; `values` the objectives, in
+    native units, of a complete trial; `metrics` all that the last evaluation saw. `feasible` is
+    false if a constraint is known to be broken; `in_space` is false for a reference that the
+    space does not contain. `origin` is the trial whose place this one takes, after a kill; itself
+    otherwise. `planned` is its key in the plan of baselines, "" for a trial of the search.
+    """
+
+    number: int
+    state: State
+    role: Role
+    params: Mapping[str, Any]
+    config: TrialConfig
+    evaluations: tuple[Evaluation, ...]
+    values: Mapping[str, float] | None
+    feasible: bool
+    in_space: bool
+    reason: str
+    traceback: str
+    started: dt.datetime | None
+    finished: dt.datetime | None
+    seed: int
+    origin: int
+    planned: str
+    has_weights: bool
+
+    @property
+    def id(self) -> str:
+        return f"t{self.number:04d}"
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        return self.evaluations[-1].metrics if self.evaluations else {}
+
+
+def task_objectives(objectives: Sequence[Objective]) -> list[Objective]:
+    """The objectives that are metrics of tasks, not costs of the model."""
+    return [objective for objective in objectives if objective.task is not None]
+
+
+def losses(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> pareto.Floats:
+    """losses_NM of complete trials (`pareto.to_losses`)."""
+    rows = []
+    for record in records:
+        assert record.values is not None, f"{record.id} has no values"
+        rows.append([record.values[objective.name] for objective in objectives])
+    return pareto.to_losses(rows, objectives)
+
+
+def undominated(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective]
+) -> tuple[TrialRecord, ...]:
+    """The complete trials that no other of `records` dominates, best in the first objective
+    first."""
+    losses_NM = losses(records, objectives)
+    members = np.flatnonzero(pareto.pareto_front(losses_NM)).tolist()
+    return tuple(records[i] for i in sorted(members, key=lambda i: (*losses_NM[i], i)))
+
+
+def front(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective]
+) -> tuple[TrialRecord, ...]:
+    """The Pareto front: complete (so trained to full fidelity), feasible, in the space, and not
+    dominated by another such trial. Best in the first objective first."""
+    return undominated([record for record in records if _may_lead(record)], objectives)
+
+
+def hypervolume_trace(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective]
+) -> list[tuple[int, float]]:
+    """(trial number, hypervolume of the front so far), in the order in which trials finished.
+
+    One reference point for all prefixes: that of all records (`pareto.reference_point`).
+    """
+    leaders = [record for record in records if _may_lead(record)]
+    leaders.sort(key=lambda record: (record.finished, record.number))
+    if not leaders:
+        return []
+    losses_NM = losses(leaders, objectives)
+    trace = pareto.hypervolume_trace(losses_NM, pareto.reference_point(losses_NM))
+    return [(record.number, float(volume)) for record, volume in zip(leaders, trace, strict=True)]
+
+
+def best_reference(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective]
+) -> TrialRecord | None:
+    """The complete reference trial of the smallest mean rank over the objectives that are metrics
+    of tasks (over all, if none is); ties go to the earlier trial."""
+    references = [record for record in records if record.role == "reference" and record.values]
+    if not references:
+        return None
+    losses_NM = losses(references, task_objectives(objectives) or objectives)
+    better_NNM = losses_NM[None, :, :] < losses_NM[:, None, :]
+    equal_NNM = losses_NM[None, :, :] == losses_NM[:, None, :]
+    rank_N = (better_NNM + 0.5 * equal_NNM).sum(axis=1).mean(axis=1)
+    return references[int(rank_N.argmin())]
+
+
+def gains(
+    record: TrialRecord, reference: TrialRecord | None, objectives: Sequence[Objective]
+) -> dict[str, float]:
+    """How much better than `reference` in each task objective, in native units, + better.
+
+    Empty where one of the two has no values.
+    """
+    metrics = task_objectives(objectives)
+    if reference is None or not (reference.values and record.values and metrics):
+        return {}
+    reference_M, loss_M = losses([reference, record], metrics)
+    names = (objective.name for objective in metrics)
+    return dict(zip(names, (reference_M - loss_M).tolist(), strict=True))
+
+
+def _may_lead(record: TrialRecord) -> bool:
+    return record.state == "complete" and record.feasible and record.in_space

@@ -1,0 +1,82 @@
+"""What comes before the search proper: the reference, then one default of each family.
+
+`single_task` without a dependency is the zero line of every report. One untuned model against
+the best of all others would be unfair, so some trials of the same recipe go to tuning it. The
+plan follows from the spec alone; what of it is done, the study knows by the keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from automtl.config import Dependency, Family
+from automtl.space import default_values, knobs
+from automtl.spec.domains import contains, default
+from automtl.spec.schema import Spec
+from automtl.study import Role
+
+__all__ = ["PlannedTrial", "budget", "num_references", "plan_trials"]
+
+REFERENCE_FAMILY: Family = "single_task"
+REFERENCE_DEPENDENCY: Dependency = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTrial:
+    """A trial to start before the search proper; knobs without a pin are proposed."""
+
+    key: str
+    role: Role
+    pins: Mapping[str, Any]
+    in_space: bool = True
+
+
+def num_references(num_trials: int) -> int:
+    """How many of all trials tune the reference: an eighth, but at least 5, at most a half."""
+    return max(1, min(max(5, num_trials // 8), num_trials // 2))
+
+
+def budget(spec: Spec) -> int:
+    """How many trials the search starts in all.
+
+    A space without a free knob holds one configuration; it is trained once, and the reference
+    beside it if that is another one.
+    """
+    if knobs(spec):
+        return spec.search.trials
+    return 1 if _holds_reference(spec) else 2
+
+
+def plan_trials(spec: Spec) -> tuple[PlannedTrial, ...]:
+    """The reference by its defaults, a default a family, then the rest of the references."""
+    in_space = _holds_reference(spec)
+    dependency = default(spec.space.dependency)
+    recipe = {"family": REFERENCE_FAMILY, "dependency": REFERENCE_DEPENDENCY}
+    references = [
+        PlannedTrial(
+            key=f"reference:{index}",
+            role="reference",
+            pins=recipe if index else default_values(spec, REFERENCE_FAMILY, REFERENCE_DEPENDENCY),
+            in_space=in_space,
+        )
+        for index in range(num_references(budget(spec)))
+    ]
+    baselines = [
+        PlannedTrial(
+            key=f"baseline:{family}",
+            role="baseline",
+            pins=default_values(spec, family, dependency),
+        )
+        for family in spec.space.families
+        if family != REFERENCE_FAMILY
+    ]
+    return (*references[:1], *baselines, *references[1:])[: budget(spec)]
+
+
+def _holds_reference(spec: Spec) -> bool:
+    """Whether the space names the reference's family and dependency."""
+    return REFERENCE_FAMILY in spec.space.families and contains(
+        spec.space.dependency, REFERENCE_DEPENDENCY
+    )

@@ -1,0 +1,35 @@
+"""Who is told how a search goes: a console, or nobody."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from automtl.study import Study, TrialRecord
+
+__all__ = ["Progress", "Silent"]
+
+
+class Progress(Protocol):
+    """Called in the process that searches, between trials; it decides nothing."""
+
+    def on_start(self, study: Study) -> None:
+        """The search begins or goes on."""
+
+    def on_trial(self, record: TrialRecord, study: Study) -> None:
+        """A trial has ended: complete, pruned or failed."""
+
+    def on_end(self, study: Study) -> None:
+        """No more trials in this process, also after an error or Ctrl-C."""
+
+
+class Silent:
+    """Says nothing."""
+
+    def on_start(self, study: Study) -> None:
+        pass
+
+    def on_trial(self, record: TrialRecord, study: Study) -> None:
+        pass
+
+    def on_end(self, study: Study) -> None:
+        pass

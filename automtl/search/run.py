@@ -1,0 +1,86 @@
+"""From a spec to a searched study: the checks, in the order of what they cost, then the search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from automtl.data.cache import EncodedData, open_data
+from automtl.rundir import check_new
+from automtl.search.executor import Executor, LocalExecutor
+from automtl.search.loop import SearchLoop
+from automtl.search.plan import budget
+from automtl.search.progress import Progress, Silent
+from automtl.search.trial import TrialJob
+from automtl.spec.schema import Spec
+from automtl.study import Study
+
+__all__ = ["run_search"]
+
+
+def run_search(
+    spec: Spec,
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    executor: Literal["ray", "local"] = "ray",
+    workers: int | None = None,
+    address: str | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Searches `spec` into `run_dir` and returns the study.
+
+    With `resume` the study in `run_dir` goes on; it must be of the same spec (but for the number
+    of trials) and of the same rows. `workers` is how many trials run at once, by default as many
+    as the machine has room for; `address` names a Ray cluster that runs already.
+
+    Raises RunError (the directory), DataError (the rows), SearchFailedError (no trial succeeded).
+    After KeyboardInterrupt or a kill, `resume` loses no finished trial and repeats none.
+    """
+    progress = progress or Silent()
+    if resume:
+        study = Study.open(run_dir)
+        study.check_spec(spec)
+        data = open_data(spec)
+        study.check_data(data)
+    else:
+        check_new(run_dir)
+        data = open_data(spec)
+        study = Study.create(run_dir, spec, data)
+    with study.writing():
+        study.set_budget(budget(spec))
+        loop = SearchLoop(study, spec, features=data.features, tasks=data.tasks, progress=progress)
+        progress.on_start(study)
+        try:
+            if not loop.is_finished():
+                runner = _make_executor(executor, spec, workers=workers, address=address)
+                runner.run(loop, _make_job(study, spec, data))
+        finally:
+            progress.on_end(study)
+        loop.finish()
+    return study
+
+
+def _make_job(study: Study, spec: Spec, data: EncodedData) -> TrialJob:
+    return TrialJob(
+        weights_dir=study.run_dir / "weights",
+        cache_dir=data.directory,
+        device=spec.trial.device,
+        num_threads=max(1, int(spec.trial.cpus)),
+        num_evaluations=spec.search.rungs,
+    )
+
+
+def _make_executor(
+    name: Literal["ray", "local"], spec: Spec, *, workers: int | None, address: str | None
+) -> Executor:
+    if name == "local":
+        return LocalExecutor()
+    from automtl.search.ray_executor import RayExecutor  # here: importing Ray takes a second
+
+    return RayExecutor(
+        workers=workers,
+        cpus=spec.trial.cpus,
+        gpus=0.0 if spec.trial.device == "cpu" else spec.trial.gpus,
+        address=address,
+    )

@@ -1,0 +1,69 @@
+"""What a worker does with one assignment: train it, and keep its weights."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automtl.config import Evaluation
+from automtl.rundir import weights_name
+from automtl.search.executor import Assignment
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from automtl.data.cache import EncodedData
+
+__all__ = ["TrialJob"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialJob:
+    """Paths and numbers only, so that it travels to any worker; the rows stay on disk.
+
+    Before the last evaluation is handed out the weights are in `weights_dir`, written aside and
+    moved into place.
+    """
+
+    weights_dir: Path
+    cache_dir: Path
+    device: str
+    num_threads: int
+    num_evaluations: int
+
+    def run(self, assignment: Assignment) -> Iterator[Evaluation]:
+        import torch
+
+        from automtl.training.fit import Trainer
+
+        torch.set_num_threads(self.num_threads)
+        trainer = Trainer(
+            assignment.config,
+            _open_rows(self.cache_dir),
+            seed=assignment.seed,
+            device=self.device,
+            num_evaluations=self.num_evaluations,
+        )
+        for evaluation in trainer.run():
+            if evaluation.epochs >= assignment.config.train.epochs:
+                self._save(trainer.model, assignment.number)
+            yield evaluation
+
+    def _save(self, model: nn.Module, number: int) -> None:
+        from safetensors.torch import save_file
+
+        path = self.weights_dir / weights_name(number)
+        aside = path.with_suffix(".safetensors.tmp")
+        save_file(model.state_dict(), aside)
+        aside.replace(path)
+
+
+@functools.lru_cache(maxsize=1)
+def _open_rows(cache_dir: Path) -> EncodedData:
+    """The encoded rows, opened once a process: they are memory-mapped."""
+    from automtl.data.cache import load_cached
+
+    return load_cached(cache_dir)

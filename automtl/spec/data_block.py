@@ -1,0 +1,163 @@
+"""The `data` block of a spec: where rows come from, how they are split, what the features are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from automtl.spec.base import Block, ByName
+from automtl.spec.scalars import Columns, Flag, Maybe, Paths, Real, Text, Whole
+
+__all__ = [
+    "CategoricalSpec",
+    "ColumnSplit",
+    "DataSpec",
+    "GenerateSpec",
+    "GroupSplit",
+    "ImpressionsSpec",
+    "RandomSplit",
+    "RegressionPairSpec",
+    "SequenceSpec",
+    "SplitSpec",
+    "TimeSplit",
+]
+
+COLUMN = Text(what="a column name")
+COUNT = Whole(low=1)
+Column = Annotated[str, COLUMN]
+Count = Annotated[int, COUNT]
+Seed = Annotated[int, Whole(low=0)]
+Rate = Annotated[float, Real(above=0, below=1)]
+TestShare = Annotated[float, Real(low=0, below=1)]
+
+
+class CategoricalSpec(Block):
+    """A column of ids, each with an embedding."""
+
+    min_count: Count = Field(1, description="rarer values share the id 'never seen'")
+    max_vocab: Annotated[int | None, Maybe(COUNT)] = Field(
+        None, description="keep only so many values, the most frequent ones"
+    )
+
+
+class SequenceSpec(Block):
+    """A column of lists of ids, whose embeddings are pooled."""
+
+    shares: Annotated[str | None, Maybe(COLUMN)] = Field(
+        None, description="the categorical column whose embeddings it uses; none: its own"
+    )
+    max_len: Count = Field(10, description="how many items of the list are kept, the last ones")
+
+
+class ColumnSplit(Block):
+    """A column that says train, valid or test."""
+
+    column: Column = Field(description="a column of train, valid and test")
+
+
+class TimeSplit(Block):
+    """The latest rows are test, those before them valid."""
+
+    time: Column = Field(description="a column that rises with time")
+    valid: Rate = Field(0.1, description="share of the rows")
+    test: TestShare = Field(0.1, description="share of the rows")
+
+
+class GroupSplit(Block):
+    """All rows of one group (a user, a session) are on one side."""
+
+    group: Column = Field(description="the column that names the group")
+    valid: Rate = Field(0.1, description="share of the groups")
+    test: TestShare = Field(0.1, description="share of the groups")
+    seed: Seed = 0
+
+
+class RandomSplit(Block):
+    """Every row falls on a side by itself."""
+
+    random: Annotated[Literal[True], Flag(only=True)]
+    valid: Rate = Field(0.1, description="share of the rows")
+    test: TestShare = Field(0.1, description="share of the rows")
+    seed: Seed = 0
+
+
+SPLITS: Mapping[str, type[Block]] = {
+    "column": ColumnSplit,
+    "time": TimeSplit,
+    "group": GroupSplit,
+    "random": RandomSplit,
+}
+
+
+def _kind_of_split(raw: Any) -> str | None:
+    named = [
+        f"<{kind}>"  # no key of a spec looks like this, so a tag cannot pass for one
+        for kind, block in SPLITS.items()
+        if isinstance(raw, block) or (isinstance(raw, Mapping) and kind in raw)
+    ]
+    return named[0] if len(named) == 1 else None
+
+
+SplitSpec = Annotated[
+    Annotated[ColumnSplit, Tag("<column>")]
+    | Annotated[TimeSplit, Tag("<time>")]
+    | Annotated[GroupSplit, Tag("<group>")]
+    | Annotated[RandomSplit, Tag("<random>")],
+    Discriminator(
+        _kind_of_split,
+        custom_error_type="problem",
+        custom_error_message="{rule} {hint}",
+        custom_error_context={
+            "rule": "must name exactly one of column, time, group and random",
+            "hint": "write {column: split} or {random: true, valid: 0.1, test: 0.1}",
+        },
+    ),
+]
+
+
+class ImpressionsSpec(Block):
+    """Clicks, and conversions after a click, from a model whose probabilities are known."""
+
+    name: Literal["impressions"]
+    num_rows: Count = 100_000
+    seed: Seed = 0
+    num_users: Count = 2000
+    num_items: Count = 500
+    click_rate: Rate = Field(0.2, description="share of the rows")
+    conversion_rate: Rate = Field(0.1, description="share of the clicks")
+
+
+class RegressionPairSpec(Block):
+    """Two regression tasks of a chosen correlation (MMoE, Ma et al. 2018, section 3.2)."""
+
+    name: Literal["regression_pair"]
+    num_rows: Count = 100_000
+    seed: Seed = 0
+    correlation: Annotated[float, Real(low=-1, high=1)] = Field(
+        0.5, description="cosine between the two tasks' weight vectors"
+    )
+    num_features: Annotated[int, Whole(low=2)] = 256
+
+
+GenerateSpec = Annotated[ImpressionsSpec | RegressionPairSpec, Discriminator("name")]
+
+
+class DataSpec(Block):
+    """Where the rows come from and which columns are features."""
+
+    path: Annotated[str | tuple[str, ...] | None, Maybe(Paths())] = Field(
+        None, description="a file, a glob or a list: .parquet, .csv or .tsv (the last two also .gz)"
+    )
+    generate: GenerateSpec | None = Field(None, description="in place of path: made-up rows")
+    split: SplitSpec = Field(
+        description="which rows are train, valid and test", examples=[{"column": "split"}]
+    )
+    categorical: Annotated[Mapping[str, CategoricalSpec], ByName()] = Field(
+        {}, description="columns of ids: a list, or a mapping with min_count and max_vocab"
+    )
+    numeric: Annotated[tuple[str, ...], Columns()] = Field((), description="columns of numbers")
+    sequence: Annotated[Mapping[str, SequenceSpec], ByName()] = Field(
+        {}, description="columns of lists of ids"
+    )

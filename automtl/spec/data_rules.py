@@ -1,0 +1,182 @@
+"""Rules about the rows and the columns of a spec; see `rules.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automtl.data.paths import data_files
+from automtl.errors import DataError
+from automtl.spec.problems import Loc, Problem, closest
+from automtl.spec.raw import Raw, get, is_number, tasks_of
+
+__all__ = ["DATA_RULES", "TRUTH_COLUMNS", "check_files", "generated_columns"]
+
+TRUTH_COLUMNS = ("p_click", "p_conversion")  # what generated impressions were drawn from
+KNOWN_SUFFIXES = (".parquet", ".pq", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst")
+
+
+@dataclass(frozen=True, slots=True)
+class _Feature:
+    column: str
+    kind: str
+    loc: Loc
+
+
+def _features(raw: Raw) -> Iterator[_Feature]:
+    for kind in ("categorical", "numeric", "sequence"):
+        columns = get(raw, "data", kind)
+        names: Sequence[tuple[Any, str | int]] = ()
+        if isinstance(columns, Mapping):
+            names = [(name, name) for name in columns]
+        elif isinstance(columns, list):
+            names = [(name, index) for index, name in enumerate(columns)]
+        for name, key in names:
+            if isinstance(name, str):
+                yield _Feature(name, kind, ("data", kind, key))
+
+
+def generated_columns(generate: Any) -> tuple[str, ...]:
+    """The columns that `data.generate` makes and a spec may use; none where that cannot be told."""
+    match generate:
+        case {"name": "impressions"}:
+            numbers = (f"x{index}" for index in range(4))
+            return ("user_id", "item_id", "context", *numbers, "click", "conversion", "split")
+        case {"name": "regression_pair"}:
+            num_features = generate.get("num_features", 256)
+            if isinstance(num_features, int):
+                return (*(f"x{index}" for index in range(num_features)), "y1", "y2", "split")
+    return ()
+
+
+def _generated(raw: Raw) -> Iterator[Problem]:
+    """Rows that are made up have columns that are known before they are made."""
+    known = generated_columns(get(raw, "data", "generate"))
+    named = [(feature.column, feature.loc, True) for feature in _features(raw)]
+    named += [
+        (get(task, "label"), ("tasks", name, "label"), False)
+        for name, task in tasks_of(raw).items()
+    ]
+    named += [
+        (get(raw, "data", "split", key), ("data", "split", key), False)
+        for key in ("column", "time", "group")
+    ]
+    for column, loc, on_key in named if known else ():
+        if isinstance(column, str) and column not in (*known, *TRUTH_COLUMNS):
+            hint = closest(column, known) or f"columns: {', '.join(known[:4])}, ..."
+            rule = f"generated rows have no column {column}"
+            yield Problem(loc=loc, rule=rule, hint=hint, on_key=on_key)
+
+
+def _source(raw: Raw) -> Iterator[Problem]:
+    data = get(raw, "data")
+    if not isinstance(data, Mapping):
+        return
+    given = [key for key in ("path", "generate") if data.get(key) is not None]
+    if not given:
+        hint = "write path: rows.parquet, or generate: {name: impressions}"
+        yield Problem(loc=("data", "path"), rule="is missing", hint=hint)
+    elif len(given) == 2:
+        rule = "rows come from path or from generate, not both"
+        yield Problem(loc=("data", "generate"), rule=rule, hint="take one away", on_key=True)
+
+
+def _listed_once(raw: Raw) -> Iterator[Problem]:
+    data = get(raw, "data")
+    first: dict[str, _Feature] = {}
+    for feature in _features(raw):
+        if seen := first.get(feature.column):
+            where = "twice" if seen.kind == feature.kind else f"under {seen.kind} too"
+            yield Problem(
+                loc=feature.loc,
+                rule=f"column {feature.column} is listed {where}",
+                hint="a column is one feature: take one away",
+                on_key=True,
+            )
+        first.setdefault(feature.column, feature)
+    if isinstance(data, Mapping) and not any(
+        data.get(kind) for kind in ("categorical", "numeric", "sequence")
+    ):
+        hint = "list columns under categorical, numeric or sequence"
+        yield Problem(loc=("data",), rule="names no feature", hint=hint, on_key=True)
+
+
+def _no_leaks(raw: Raw) -> Iterator[Problem]:
+    labels = {
+        task["label"]: name
+        for name, task in tasks_of(raw).items()
+        if isinstance(task, Mapping) and isinstance(task.get("label"), str)
+    }
+    split = get(raw, "data", "split", "column")
+    made_up = get(raw, "data", "generate") is not None
+    for feature in _features(raw):
+        column, rule = feature.column, ""
+        if column in labels:
+            rule = f"column {column} is the label of task {labels[column]}"
+        elif column == split:
+            rule = f"column {column} is the split"
+        elif made_up and column in TRUTH_COLUMNS:
+            rule = f"column {column} is the truth that the labels were drawn from"
+        if rule:
+            hint = f"take {column} away from the features: it would leak"
+            yield Problem(loc=feature.loc, rule=rule, hint=hint, on_key=True)
+    if isinstance(split, str) and split in labels:
+        rule = f"column {split} is the split, not a label"
+        yield Problem(loc=("tasks", labels[split], "label"), rule=rule)
+
+
+def _shared_tables(raw: Raw) -> Iterator[Problem]:
+    if not isinstance(get(raw, "data", "categorical", default=[]), list | Mapping):
+        return
+    known = [feature.column for feature in _features(raw) if feature.kind == "categorical"]
+    sequences = get(raw, "data", "sequence")
+    for name, block in sequences.items() if isinstance(sequences, Mapping) else ():
+        shares = block.get("shares") if isinstance(block, Mapping) else None
+        if isinstance(shares, str) and shares not in known:
+            hint = closest(shares, known) or f"categorical columns: {', '.join(known) or 'none'}"
+            rule = f"{shares} is not a categorical column"
+            yield Problem(loc=("data", "sequence", name, "shares"), rule=rule, hint=hint)
+
+
+def _split_shares(raw: Raw) -> Iterator[Problem]:
+    split = get(raw, "data", "split")
+    if not isinstance(split, Mapping) or "column" in split:
+        return
+    shares = [split.get(side, 0.1) for side in ("valid", "test")]
+    if all(is_number(share) and 0 <= share < 1 for share in shares) and sum(shares) >= 1:
+        key = "test" if "test" in split else "valid"
+        rule = f"valid {shares[0]:g} and test {shares[1]:g} leave no train rows"
+        hint = "write valid: 0.1 and test: 0.1"
+        yield Problem(loc=("data", "split", key), rule=rule, hint=hint)
+
+
+def check_files(raw: Raw, base_dir: Path) -> Iterator[Problem]:
+    paths = get(raw, "data", "path")
+    many = paths if isinstance(paths, list) else [paths]
+    for index, path in enumerate(many):
+        if not isinstance(path, str) or not path:
+            continue
+        loc: Loc = ("data", "path", index) if isinstance(paths, list) else ("data", "path")
+        if not path.lower().endswith(KNOWN_SUFFIXES) and not path.endswith("*"):
+            rule = f"{path} is no kind of file that can be read"
+            hint = "write .parquet, .csv or .tsv (the last two also .gz)"
+            yield Problem(loc=loc, rule=rule, hint=hint)
+            continue
+        try:
+            data_files(path, base_dir=base_dir)
+        except DataError as error:
+            folder = (base_dir / path).parent
+            names = [one.name for one in folder.iterdir()] if folder.is_dir() else []
+            yield Problem(loc=loc, rule=str(error), hint=closest(Path(path).name, names))
+
+
+DATA_RULES: tuple[Callable[[Raw], Iterator[Problem]], ...] = (
+    _source,
+    _generated,
+    _listed_once,
+    _no_leaks,
+    _shared_tables,
+    _split_shares,
+)

@@ -1,0 +1,475 @@
+"""One search on disk: the lock of what is searched, every trial, every evaluation, the weights.
+
+    RUN/study.json    the lock: the whole spec, versions, seed, fingerprint of the rows, command
+    RUN/spec.yaml     the spec to read, with every default and absolute paths
+    RUN/journal.log   the trials, as an Optuna journal in native units (optuna-dashboard reads it)
+    RUN/weights/      t0042.safetensors, for the trials that can still be picked
+    RUN/lock          held by the one process that writes
+
+The directory is the single source of truth: who reads it (status, report, export) needs neither
+Ray nor torch, and a search that was killed goes on from it. Each change is one line of the
+journal; a trial enters it together with its configuration, so that a kill at any moment leaves
+a study that can be read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import math
+import shlex
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, TrialState
+
+from automtl import pareto, records, rundir
+from automtl.config import (
+    Constraint,
+    Evaluation,
+    Objective,
+    TrialConfig,
+    from_jsonable,
+    to_jsonable,
+)
+from automtl.errors import RunError
+from automtl.records import Role, State, TrialRecord
+from automtl.spec.schema import Spec
+
+__all__ = ["Role", "State", "Study", "TrialRecord"]
+
+Answer = TypeVar("Answer")
+
+_STATES: Mapping[TrialState, State] = {
+    TrialState.RUNNING: "running",
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line a trial is the console's business
+
+
+class DataLock(Protocol):
+    """What a study remembers of the encoded rows (`data.cache.EncodedData`)."""
+
+    @property
+    def directory(self) -> Path: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+
+class Study:
+    """One search. Many may read it at once; one writes, under `writing()`."""
+
+    def __init__(self, run_dir: Path, meta: Mapping[str, Any]) -> None:
+        self.run_dir = run_dir
+        self.meta = meta
+        storage = _open_journal(run_dir)
+        self._study = optuna.load_study(
+            study_name=None, storage=storage, sampler=optuna.samplers.RandomSampler()
+        )
+        self._known: dict[int, tuple[FrozenTrial, TrialRecord]] = {}
+        self._history: tuple[TrialRecord, ...] = ()
+        self._answers: tuple[tuple[TrialRecord, ...], dict[str, Any]] = ((), {})
+
+    # ---- making and opening ----------------------------------------------------------------
+
+    @classmethod
+    def create(cls, run_dir: Path, spec: Spec, data: DataLock) -> Study:
+        """A new study, all of it or nothing.
+
+        Raises RunError if `run_dir` holds something already or cannot be written.
+        """
+        from automtl.spec.load import dump_yaml
+
+        plain = spec.to_dict(absolute_paths=True)
+        meta = {
+            "name": spec.name,
+            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            "versions": rundir.versions(),
+            "seed": spec.search.seed,
+            "spec": plain,
+            "spec_digest": rundir.digest(plain),
+            "data": {"fingerprint": data.fingerprint, "cache": str(data.directory)},
+            "command": shlex.join(sys.argv),
+        }
+
+        def fill(aside: Path) -> None:
+            (aside / "spec.yaml").write_text(dump_yaml(plain), encoding="utf-8")
+            _create_journal(aside, spec)
+
+        run_dir = run_dir.absolute()
+        rundir.create(run_dir, meta, fill)
+        return cls(run_dir, meta)
+
+    @classmethod
+    def open(cls, run_dir: Path) -> Study:
+        """The study in `run_dir`; raises RunError if there is none or it is damaged."""
+        run_dir = run_dir.absolute()
+        meta = rundir.read_meta(run_dir)
+        try:
+            return cls(run_dir, meta)
+        except (OSError, KeyError, ValueError) as error:
+            raise RunError(f"{run_dir}: the study is damaged ({error})") from error
+
+    @cached_property
+    def spec(self) -> Spec:
+        """What is searched, as it was resolved when the study was made."""
+        return Spec.from_dict(self.meta["spec"], base_dir=self.run_dir)
+
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        return self.spec.objective_list()
+
+    @cached_property
+    def constraints(self) -> tuple[Constraint, ...]:
+        return self.spec.constraint_list()
+
+    def weights_path(self, number: int) -> Path:
+        """Where the weights of trial `number` are or would be."""
+        return self._weights_dir / rundir.weights_name(number)
+
+    # ---- reading ---------------------------------------------------------------------------
+
+    def history(self) -> tuple[TrialRecord, ...]:
+        """Everything that ever started, the trials that a kill interrupted included."""
+        weights = self._weights()
+        found = tuple(
+            self._record(trial, weights)
+            for trial in self._study.get_trials(deepcopy=False)
+            if "role" in trial.user_attrs  # others may add trials through Optuna: not ours
+        )
+        if len(found) != len(self._history) or any(
+            new is not old for new, old in zip(found, self._history, strict=True)
+        ):
+            self._history = found
+        return self._history
+
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """The trials of the study by number; one that was interrupted shows as its retry only."""
+        return self._answer(
+            "trials", lambda: tuple(r for r in self._history if r.state != "interrupted")
+        )
+
+    def front(self) -> tuple[TrialRecord, ...]:
+        """The Pareto front, best in the first objective first (`records.front`)."""
+        return self._answer("front", lambda: records.front(self.trials(), self.objectives))
+
+    def reference(self) -> TrialRecord | None:
+        """The tuned single_task that gains are against (`records.best_reference`)."""
+        return self._answer(
+            "reference", lambda: records.best_reference(self.trials(), self.objectives)
+        )
+
+    def knee(self) -> TrialRecord | None:
+        """The suggested compromise on the front (`pareto.knee`); None while there is no front."""
+        front = self.front()
+        return front[pareto.knee(records.losses(front, self.objectives))] if front else None
+
+    def gains(self, trial: TrialRecord) -> dict[str, float]:
+        """How much better than the reference in each task objective (`records.gains`)."""
+        return records.gains(trial, self.reference(), self.objectives)
+
+    def hypervolume_trace(self) -> list[tuple[int, float]]:
+        """(trial number, hypervolume so far) in the order of finishing
+        (`records.hypervolume_trace`)."""
+        return records.hypervolume_trace(self.trials(), self.objectives)
+
+    @property
+    def budget(self) -> int:
+        """How many trials the search starts in all."""
+        return int(self._study.user_attrs.get("budget", self.spec.search.trials))
+
+    def is_active(self) -> bool:
+        """Whether a process is searching at this moment."""
+        return rundir.is_locked(self.run_dir)
+
+    def summary(self) -> dict[str, Any]:
+        """The study in figures, as JSON: what `automtl status` prints."""
+        trials, front = self.trials(), self.front()
+        knee, reference = self.knee(), self.reference()
+        trace = self.hypervolume_trace()
+        states = ("running", "complete", "pruned", "failed")
+        best = {}
+        for objective in self.objectives if front else ():
+            leader = records.undominated(front, [objective])[0]
+            value = (leader.values or {})[objective.name]
+            best[objective.name] = {"trial": leader.id, "value": value}
+        return {
+            "name": self.meta["name"],
+            "run_dir": str(self.run_dir),
+            "active": self.is_active(),
+            "total": self.budget,
+            "started": len(trials),
+            "counts": {state: sum(r.state == state for r in trials) for state in states},
+            "front": [record.id for record in front],
+            "front_size": len(front),
+            "knee": knee.id if knee else None,
+            "reference": reference.id if reference else None,
+            "best": best,
+            "hypervolume": trace[-1][1] if trace else 0.0,
+        }
+
+    # ---- writing ---------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """The right to write, for one process at a time; a kill gives it back.
+
+        What a killed writer left is put in order first: half a line of the journal goes, trials
+        that ran become "interrupted". Raises RunError if another process is searching.
+        """
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(rundir.locked(self.run_dir))
+            except BlockingIOError:
+                raise RunError(
+                    f"{self.run_dir}: another process is searching in this run; "
+                    "wait for it, or choose another --out"
+                ) from None
+            rundir.repair_journal(self.run_dir)
+            for record in self.history():
+                if record.state == "running":
+                    self._trial(record.number).set_user_attr("interrupted", True)
+                    self._study.tell(record.number, state=TrialState.FAIL)
+            self.drop_weights()
+            yield
+
+    def check_spec(self, spec: Spec) -> None:
+        """Raises RunError, with the key, if `spec` asks for more than another number of trials."""
+        change = rundir.first_change(self.meta["spec"], spec.to_dict(absolute_paths=True))
+        if change:
+            raise RunError(
+                f"{self.run_dir}: {change}: old and new trials could not be compared; "
+                "undo the change, or choose another --out"
+            )
+
+    def check_data(self, data: DataLock) -> None:
+        """Raises RunError if the study is of other rows."""
+        if data.fingerprint != self.meta["data"]["fingerprint"]:
+            raise RunError(
+                f"{self.run_dir}: data.path: the rows have changed since the search began: old and "
+                "new trials could not be compared; bring them back, or choose another --out"
+            )
+
+    def set_budget(self, num_trials: int) -> None:
+        """How many trials the search is to start in all."""
+        if num_trials != self.budget or "budget" not in self._study.user_attrs:
+            self._study.set_user_attr("budget", num_trials)
+
+    def next_number(self) -> int:
+        """The number that the next trial to start will get."""
+        return len(self._study.get_trials(deepcopy=False))
+
+    def start(
+        self,
+        *,
+        role: Role,
+        params: Mapping[str, Any],
+        distributions: Mapping[str, BaseDistribution],
+        config: TrialConfig,
+        seed: int,
+        in_space: bool = True,
+        violations: Mapping[Constraint, float] | None = None,
+        planned: str = "",
+        origin: int | None = None,
+    ) -> TrialRecord:
+        """Enters a running trial, whole, with the constraints that are known before training."""
+        number = self.next_number()
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.RUNNING,
+                params=dict(params),
+                distributions=dict(distributions),
+                constraints={_constraint_key(c): v for c, v in (violations or {}).items()},
+                user_attrs={
+                    "role": role,
+                    "config": to_jsonable(config),
+                    "seed": seed,
+                    "in_space": in_space,
+                    "planned": planned,
+                    "origin": number if origin is None else origin,
+                },
+            )
+        )
+        return self.get(number)
+
+    def get(self, number: int) -> TrialRecord:
+        """The record of one trial; raises RunError if there is none of this number."""
+        trials = self._study.get_trials(deepcopy=False)
+        if not (0 <= number < len(trials) and "role" in trials[number].user_attrs):
+            raise RunError(f"{self.run_dir}: there is no trial {number}")
+        return self._record(trials[number], self._weights())
+
+    def add_evaluation(self, number: int, evaluation: Evaluation) -> None:
+        """Keeps what an evaluation of a running trial saw."""
+        seen = [*self.get(number).evaluations, evaluation]
+        self._trial(number).set_user_attr("evaluations", [_evaluation_json(e) for e in seen])
+
+    def complete(self, number: int) -> None:
+        """Ends a trial that was trained to the end: its values are those of its last evaluation.
+
+        A trial that stopped short of its epochs, or has an objective or a constraint that is not
+        finite, is failed instead, with the reason.
+        """
+        record = self.get(number)
+        epochs = record.evaluations[-1].epochs if record.evaluations else 0.0
+        needed = [o.name for o in self.objectives] + [c.name for c in self.constraints]
+        wrong = [name for name in needed if not math.isfinite(record.metrics.get(name, math.nan))]
+        if epochs < record.config.train.epochs * (1 - 1e-9):
+            self.fail(number, f"ended after {epochs:g} of {record.config.train.epochs:g} epochs")
+        elif wrong:
+            value = record.metrics.get(wrong[0], math.nan)
+            self.fail(number, f"{wrong[0]} is {value} after {epochs:g} epochs")
+        else:
+            trial = self._trial(number)
+            known = self._frozen(number).constraints
+            for constraint in self.constraints:
+                if (key := _constraint_key(constraint)) not in known:
+                    trial.set_constraint(key, constraint.violation(record.metrics))
+            self._study.tell(number, [record.metrics[o.name] for o in self.objectives])
+
+    def prune(self, number: int) -> None:
+        """Ends a trial that was stopped at a rung; it has no values."""
+        self._study.tell(number, state=TrialState.PRUNED)
+
+    def fail(self, number: int, reason: str, traceback: str = "") -> None:
+        """Ends a trial that died, with the reason in one line."""
+        trial = self._trial(number)
+        trial.set_user_attr("reason", " ".join(reason.split()) or "unknown")
+        if traceback:
+            trial.set_user_attr("traceback", traceback)
+        self._study.tell(number, state=TrialState.FAIL)
+
+    def drop_weights(self) -> None:
+        """Deletes all weights but those of trials that run or that can still be picked.
+
+        These are the front's, and those of references that no other reference dominates: who is
+        dominated can become neither the knee nor the reference again.
+        """
+        metrics = records.task_objectives(self.objectives) or self.objectives
+        references = [r for r in self.trials() if r.role == "reference" and r.values]
+        keep = {
+            *(record.id for record in self.front()),
+            *(record.id for record in records.undominated(references, metrics)),
+            *(record.id for record in self.trials() if record.state == "running"),
+        }
+        for path in self._weights_dir.iterdir():
+            if path.name.split(".")[0] not in keep:
+                path.unlink(missing_ok=True)
+
+    # ---- inside ----------------------------------------------------------------------------
+
+    def _answer(self, question: str, compute: Callable[[], Answer]) -> Answer:
+        """`compute()`, remembered until a trial changes."""
+        history = self.history()
+        if self._answers[0] is not history:
+            self._answers = (history, {})
+        answers = self._answers[1]
+        if question not in answers:
+            answers[question] = compute()
+        answer: Answer = answers[question]
+        return answer
+
+    @property
+    def _weights_dir(self) -> Path:
+        return self.run_dir / rundir.WEIGHTS
+
+    def _weights(self) -> frozenset[str]:
+        """The names of the files of weights that there are."""
+        return frozenset(path.name for path in self._weights_dir.iterdir())
+
+    def _record(self, trial: FrozenTrial, weights: frozenset[str]) -> TrialRecord:
+        """The record of an Optuna trial; the journal replaces the trial whenever it changes."""
+        known, record = self._known.get(trial.number, (None, None))
+        has_weights = rundir.weights_name(trial.number) in weights
+        if record is None:
+            config = from_jsonable(TrialConfig, trial.user_attrs["config"])
+            record = _to_record(trial, self.objectives, config)
+        elif known is not trial:
+            record = _to_record(trial, self.objectives, record.config)
+        if record.has_weights != has_weights:
+            record = dataclasses.replace(record, has_weights=has_weights)
+        self._known[trial.number] = (trial, record)
+        return record
+
+    def _frozen(self, number: int) -> FrozenTrial:
+        return self._study.get_trials(deepcopy=False)[number]
+
+    def _trial(self, number: int) -> optuna.trial.Trial:
+        """A handle to write attributes of a running trial."""
+        return optuna.trial.Trial(self._study, self._frozen(number)._trial_id)
+
+
+def _to_record(
+    trial: FrozenTrial, objectives: Sequence[Objective], config: TrialConfig
+) -> TrialRecord:
+    attrs = trial.user_attrs
+    names = [objective.name for objective in objectives]
+    complete = trial.state == TrialState.COMPLETE
+    return TrialRecord(
+        number=trial.number,
+        state="interrupted" if attrs.get("interrupted") else _STATES[trial.state],
+        role=attrs["role"],
+        params=trial.params,
+        config=config,
+        evaluations=tuple(_evaluation(value) for value in attrs.get("evaluations", ())),
+        values=dict(zip(names, trial.values, strict=True)) if complete else None,
+        feasible=all(violation <= 0 for violation in trial.constraints.values()),
+        in_space=attrs["in_space"],
+        reason=attrs.get("reason", ""),
+        traceback=attrs.get("traceback", ""),
+        started=_aware(trial.datetime_start),
+        finished=_aware(trial.datetime_complete),
+        seed=attrs["seed"],
+        origin=attrs["origin"],
+        planned=attrs["planned"],
+        has_weights=False,
+    )
+
+
+def _evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
+    """JSON knows no NaN: a metric that is not finite becomes null."""
+    metrics = {k: v if math.isfinite(v) else None for k, v in evaluation.metrics.items()}
+    value: dict[str, Any] = to_jsonable(evaluation)
+    return value | {"metrics": metrics}
+
+
+def _evaluation(value: Mapping[str, Any]) -> Evaluation:
+    metrics = {k: math.nan if v is None else v for k, v in value["metrics"].items()}
+    return Evaluation(**{**value, "metrics": metrics})
+
+
+def _constraint_key(constraint: Constraint) -> str:
+    return f"{constraint.name} {constraint.op} {constraint.bound:g}"
+
+
+def _aware(time: dt.datetime | None) -> dt.datetime | None:
+    return None if time is None else time.astimezone(dt.UTC)  # Optuna's are naive and local
+
+
+def _open_journal(run_dir: Path) -> JournalStorage:
+    path = str(run_dir / rundir.JOURNAL)
+    return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
+
+
+def _create_journal(run_dir: Path, spec: Spec) -> None:
+    objectives = spec.objective_list()
+    study = optuna.create_study(
+        study_name=spec.name,
+        storage=_open_journal(run_dir),
+        directions=[objective.direction for objective in objectives],
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names([objective.name for objective in objectives])

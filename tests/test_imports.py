@@ -1,0 +1,76 @@
+"""Commands that only look must not wait for the heavy libraries, and layers only import down."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"torch", "ray", "pandas", "plotly", "polars"}
+SPEC = ROOT / "search_spaces" / "synthetic.yaml"
+
+PROGRAM = """
+import sys
+from automtl.cli import main
+try:
+    main({arguments!r})
+except SystemExit as end:
+    assert end.code in (None, 0, 1), end.code
+print(*sorted({heavy!r} & sys.modules.keys()), file=sys.stderr)
+"""
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """Which of the heavy libraries a command has imported when it ends."""
+    program = PROGRAM.format(arguments=list(arguments), heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A study on disk in which no trial has started."""
+    from automtl.spec.load import load_spec
+    from automtl.study import Study
+
+    class Data:
+        directory = Path("/cache")
+        fingerprint = "f" * 64
+
+    run_dir = tmp_path_factory.mktemp("reports") / "synthetic"
+    Study.create(run_dir, load_spec(SPEC), Data())
+    return run_dir
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["search", "--help"], ["schema"], ["validate", str(SPEC)]],
+    ids=" ".join,
+)
+def test_a_spec_is_looked_at_without_heavy_libraries(arguments):
+    assert imported_by(*arguments) == set()
+
+
+def test_a_study_is_looked_at_without_heavy_libraries(run):
+    assert imported_by("status", str(run)) == set()
+    assert imported_by("pareto", str(run), "--json") == set()
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    program = "import sys, automtl; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert not {*HEAVY, "optuna", "numpy", "pydantic"} & set(done.stdout.split())
+
+
+LINTER = shutil.which("lint-imports", path=str(Path(sys.executable).parent)) or shutil.which(
+    "lint-imports"
+)
+
+
+@pytest.mark.skipif(LINTER is None, reason="import-linter comes with the extra `dev`")
+def test_imports_go_down_only():
+    done = subprocess.run([LINTER, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,286 @@
+"""The loop, driven by hand and by the plain executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_metrics, fake_spec
+
+from automtl.config import Evaluation
+from automtl.errors import SearchFailedError
+from automtl.search.executor import Assignment, LocalExecutor
+from automtl.search.loop import SearchLoop, trial_seed
+from automtl.spec.schema import Spec
+from automtl.study import Study, TrialRecord
+
+
+class Notes:
+    """A Progress that remembers."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def on_start(self, study: Study) -> None:
+        self.seen.append("start")
+
+    def on_trial(self, record: TrialRecord, study: Study) -> None:
+        self.seen.append(f"{record.id} {record.state}")
+
+    def on_end(self, study: Study) -> None:
+        self.seen.append("end")
+
+
+Begin = Callable[..., tuple[Study, SearchLoop]]
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Any:
+    """begin(spec) -> (study, loop), in the one run of the test; again: as after a kill."""
+    open_studies = []
+
+    def begin(spec: Spec, **given: Any) -> tuple[Study, SearchLoop]:
+        while open_studies:
+            open_studies.pop().__exit__(None, None, None)
+        run_dir = tmp_path / "run"
+        is_new = not run_dir.exists()
+        study = Study.create(run_dir, spec, FakeData()) if is_new else Study.open(run_dir)
+        writing = study.writing()
+        writing.__enter__()
+        open_studies.append(writing)
+        return study, SearchLoop(study, spec, features=FEATURES, tasks=TASKS, **given)
+
+    yield begin
+    while open_studies:
+        open_studies.pop().__exit__(None, None, None)
+
+
+def started(loop: SearchLoop) -> Assignment:
+    turn = loop.propose()
+    assert isinstance(turn, Assignment)
+    return turn
+
+
+def run(loop: SearchLoop, assignment: Assignment) -> None:
+    """Trains `assignment` to its end."""
+    for evaluation in FakeJob().run(assignment):
+        assert loop.report(assignment.number, evaluation) == "continue"
+    loop.complete(assignment.number)
+
+
+def test_a_search_starts_as_many_trials_as_it_may(begin: Begin) -> None:
+    study, loop = begin(fake_spec(trials=20))
+    LocalExecutor().run(loop, FakeJob())
+    assert [record.state for record in study.trials()] == ["complete"] * 20
+    assert loop.is_finished()
+    assert loop.propose() == "finished"
+    loop.finish()
+
+
+def test_the_reference_is_first_then_the_families_then_the_search(begin: Begin) -> None:
+    study, loop = begin(fake_spec(trials=12))
+    LocalExecutor().run(loop, FakeJob())
+    roles = [record.role for record in study.trials()]
+    assert roles == ["reference", *["baseline"] * 3, *["reference"] * 4, *["search"] * 4]
+    families = [record.config.model.family for record in study.trials()[:4]]
+    assert families == ["single_task", "shared_bottom", "mmoe", "ple"]
+    assert not any(record.in_space for record in study.trials() if record.role == "reference")
+    assert {record.config.model.dependency for record in study.trials()[:8]} == {"none"}
+
+
+def test_the_same_spec_searches_the_same_trials(tmp_path: Path) -> None:
+    def search(name: str) -> list[tuple[Any, ...]]:
+        spec = fake_spec(trials=16)
+        study = Study.create(tmp_path / name, spec, FakeData())
+        with study.writing():
+            LocalExecutor().run(SearchLoop(study, spec, features=FEATURES, tasks=TASKS), FakeJob())
+        return [(r.config, r.seed, r.values) for r in study.trials()]
+
+    assert search("once") == search("again")
+
+
+def test_every_trial_has_a_seed_of_its_own() -> None:
+    seeds = {trial_seed(seed, number) for seed in range(10) for number in range(100)}
+    assert len(seeds) == 1000
+    assert trial_seed(0, 0) == trial_seed(0, 0)
+
+
+def test_a_failed_trial_is_a_row_and_the_search_goes_on(begin: Begin) -> None:
+    notes = Notes()
+    study, loop = begin(fake_spec(trials=8), progress=notes)
+    LocalExecutor().run(loop, FakeJob(faults={1: "raise", 3: "nan", 4: "short", 5: "refuse"}))
+    assert [record.state for record in study.trials()] == [
+        "complete",
+        "failed",
+        "complete",
+        "failed",
+        "failed",
+        "failed",
+        "complete",
+        "complete",
+    ]
+    reasons = [record.reason for record in study.trials() if record.reason]
+    assert reasons == [
+        "RuntimeError: the second evaluation",
+        "buy.auc is nan after 1 epochs",
+        "ended after 0.333333 of 1 epochs",
+        "the loss is nan at step 7",
+    ]
+    assert "Traceback" in study.get(1).traceback
+    assert [len(record.evaluations) for record in study.trials()] == [3, 1, 3, 3, 2, 1, 3, 3]
+    assert notes.seen[:2] == ["t0000 complete", "t0001 failed"]
+    loop.finish()
+
+
+def test_three_failures_and_no_success_end_the_search(begin: Begin) -> None:
+    study, loop = begin(fake_spec(trials=20))
+    LocalExecutor().run(loop, FakeJob(faults=dict.fromkeys(range(20), "raise")))
+    assert [record.state for record in study.trials()] == ["failed"] * 3
+    with pytest.raises(SearchFailedError, match=r"(?s)all 3 trials failed.*t0000.*Traceback"):
+        loop.finish()
+
+
+def test_after_three_failures_running_trials_may_still_succeed(begin: Begin) -> None:
+    _, loop = begin(fake_spec(trials=20))
+    trials = [started(loop) for _ in range(4)]
+    for trial in trials[:3]:
+        loop.fail(trial.number, "died")
+    assert loop.propose() == "wait"
+    run(loop, trials[3])
+    assert started(loop).number == 4
+    loop.finish()
+
+
+def test_what_failed_before_a_resume_may_have_been_mended(begin: Begin) -> None:
+    spec = fake_spec(trials=20)
+    _, loop = begin(spec)
+    LocalExecutor().run(loop, FakeJob(faults=dict.fromkeys(range(20), "raise")))
+    study, loop = begin(spec)
+    LocalExecutor().run(loop, FakeJob())
+    assert len(study.trials()) == 20
+    assert [record.state for record in study.trials()].count("failed") == 3
+    loop.finish()
+
+
+def test_even_a_short_search_with_failures_only_is_a_failure(begin: Begin) -> None:
+    _, loop = begin(fake_spec(trials=2))
+    LocalExecutor().run(loop, FakeJob(faults=dict.fromkeys(range(2), "nan")))
+    with pytest.raises(SearchFailedError, match="all 2 trials failed"):
+        loop.finish()
+
+
+def test_an_interrupted_trial_runs_again_with_its_seed_and_role(begin: Begin) -> None:
+    spec = fake_spec(trials=10)
+    study, loop = begin(spec)
+    run(loop, started(loop))
+    before = [started(loop), started(loop)]
+    loop.report(
+        1, Evaluation(epochs=0.1, examples=9, wall_s=0, metrics=fake_metrics(before[0].config))
+    )
+    study, loop = begin(spec)
+    after = [started(loop), started(loop)]
+    assert [a.number for a in after] == [3, 4]
+    assert [(a.config, a.seed) for a in after] == [(a.config, a.seed) for a in before]
+    assert [study.get(a.number).planned for a in after] == [
+        "baseline:shared_bottom",
+        "baseline:mmoe",
+    ]
+    study, loop = begin(spec)  # killed again
+    once_more = started(loop)
+    assert (once_more.number, once_more.seed) == (5, before[0].seed)
+    run(loop, once_more)
+    LocalExecutor().run(loop, FakeJob())
+    assert len(study.trials()) == 10
+    assert [record.state for record in study.trials()] == ["complete"] * 10
+    assert study.get(5).origin == 1
+    plan = [record.planned for record in study.trials() if record.planned]
+    assert len(plan) == len(set(plan)) == 8
+
+
+def test_a_budget_may_grow_on_resume(begin: Begin) -> None:
+    _, loop = begin(fake_spec(trials=4))
+    LocalExecutor().run(loop, FakeJob())
+    study, loop = begin(fake_spec(trials=20))
+    assert not loop.is_finished()
+    LocalExecutor().run(loop, FakeJob())
+    assert len(study.trials()) == 20
+    assert [record.role for record in study.trials()].count("reference") == 5
+
+
+def test_a_space_that_is_used_up_ends_the_search_early(begin: Begin) -> None:
+    tiny = {
+        "embedding_dim": 8,
+        "sharing": [{"family": "shared_bottom"}],
+        "dependency": "none",
+        "expert_dims": {"choice": [[64], [128, 64]]},
+        "loss_weights": {},
+        "lr": 1e-3,
+    }
+    study, loop = begin(fake_spec(space=tiny, trials=20))
+    LocalExecutor().run(loop, FakeJob())
+    assert [record.role for record in study.trials()] == [
+        "reference",
+        "baseline",
+        "reference",
+        "search",
+    ]
+    assert study.budget == 4
+    assert loop.is_finished()
+    loop.finish()
+
+
+def test_a_space_of_one_configuration_trains_it_beside_the_reference(begin: Begin) -> None:
+    one = {
+        "embedding_dim": 8,
+        "sharing": [{"family": "single_task"}],
+        "dependency": "esmm",
+        "expert_dims": [64],
+        "loss_weights": {},
+        "lr": 1e-3,
+    }
+    study, loop = begin(fake_spec(space=one, trials=1))
+    LocalExecutor().run(loop, FakeJob())
+    assert [(r.role, r.config.model.dependency, r.in_space) for r in study.trials()] == [
+        ("reference", "none", False),
+        ("search", "esmm", True),
+    ]
+
+
+def test_infeasible_trials_are_off_the_front_and_baselines_are_trained_all_the_same(
+    begin: Begin,
+) -> None:
+    study, loop = begin(fake_spec(trials=20, constraints=["params <= 20000"]))
+    LocalExecutor().run(loop, FakeJob())
+    for record in study.trials():
+        assert record.feasible == (record.metrics["params"] <= 20000)
+    assert study.front()
+    assert all(record.feasible and record.in_space for record in study.front())
+    assert any(not record.feasible for record in study.trials()[:4])
+
+
+def test_weights_are_kept_for_who_can_be_picked(begin: Begin, tmp_path: Path) -> None:
+    study, loop = begin(fake_spec(trials=20))
+    LocalExecutor().run(loop, FakeJob(weights_dir=study.run_dir / "weights", faults={7: "nan"}))
+    kept = {record.id for record in study.trials() if record.has_weights}
+    reference = study.reference()
+    assert reference is not None
+    assert {record.id for record in study.front()} | {reference.id} <= kept
+    others = {record.id for record in study.trials() if record.id in kept and record.in_space}
+    assert others == {record.id for record in study.front()}
+    assert len(list((study.run_dir / "weights").iterdir())) == len(kept)
+
+
+def test_an_error_of_the_loop_is_not_a_trials(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, loop = begin(fake_spec())
+
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(study, "add_evaluation", full)
+    with pytest.raises(OSError, match="No space left"):
+        LocalExecutor().run(loop, FakeJob())
+    assert [record.state for record in study.history()] == ["running"], "and it can be resumed"

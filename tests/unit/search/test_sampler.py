@@ -1,0 +1,167 @@
+"""Proposals: new, inside the space, a function of the study and the number."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
+
+from automtl.search.executor import LocalExecutor
+from automtl.search.loop import SearchLoop
+from automtl.search.plan import plan_trials
+from automtl.search.sampler import Sampler, distribution, from_label, to_label
+from automtl.spec.domains import Choice, FloatRange, IntRange
+from automtl.spec.schema import Spec
+from automtl.study import Study, TrialRecord
+
+TINY = {  # 4 configurations
+    "embedding_dim": {"choice": [8, 16]},
+    "sharing": [{"family": "shared_bottom"}],
+    "dependency": "none",
+    "expert_dims": {"choice": [[64], [128, 64]]},
+    "loss_weights": {},
+    "lr": 1e-3,
+}
+
+
+def history(spec: Spec, run_dir: Path) -> tuple[TrialRecord, ...]:
+    """The trials of a search that ran to its end."""
+    study = Study.create(run_dir, spec, FakeData())
+    with study.writing():
+        LocalExecutor().run(SearchLoop(study, spec, features=FEATURES, tasks=TASKS), FakeJob())
+    return study.history()
+
+
+def propose(spec: Spec, *, number: int = 0, pins: Any = (), learnt: Any = ()) -> Any:
+    sampler = Sampler(spec)
+    sampler.learn(learnt)
+    return sampler.propose(number=number, pins=dict(pins))
+
+
+def test_a_pinned_knob_inside_the_space_is_among_the_params() -> None:
+    proposal = propose(fake_spec(), pins={"family": "mmoe", "expert_dims": [128, 64]})
+    assert proposal.config.model.family == "mmoe"
+    assert proposal.config.model.expert_dims == (128, 64)
+    assert proposal.params["family"] == "mmoe"
+    assert proposal.params["expert_dims"] == "128-64"
+
+
+def test_a_pinned_knob_outside_the_space_is_in_the_configuration_only() -> None:
+    proposal = propose(fake_spec(), pins={"family": "single_task", "lr": 0.5})
+    assert proposal.config.model.family == "single_task"
+    assert proposal.config.train.lr == 0.5
+    assert not {"family", "lr"} & proposal.params.keys()
+    assert proposal.params["embedding_dim"] in (8, 16)
+
+
+def test_only_knobs_of_the_chosen_family_are_proposed() -> None:
+    params = propose(fake_spec(), pins={"family": "shared_bottom"}).params
+    assert not any(name.startswith(("mmoe.", "ple.")) for name in params)
+
+
+def test_the_plan_is_proposed_as_planned() -> None:
+    spec = fake_spec()
+    for planned in plan_trials(spec):
+        config = propose(spec, pins=planned.pins).config
+        assert config.model.family == planned.pins["family"]
+        assert config.model.dependency == planned.pins["dependency"]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_proposal_follows_from_the_study_and_the_number(sampler: str, tmp_path: Path) -> None:
+    spec = fake_spec(sampler=sampler, trials=16)
+    learnt = history(spec, tmp_path / "run")
+    first = propose(spec, number=16, learnt=learnt)
+    stepwise = Sampler(spec)  # as a search that was not interrupted learns
+    for end in range(len(learnt) + 1):
+        stepwise.learn(learnt[:end])
+    assert stepwise.propose(number=16, pins={}) == first
+    assert propose(spec, number=17, learnt=learnt) != first
+    other = fake_spec(sampler=sampler, trials=16, seed=1)
+    assert propose(other, number=16, learnt=learnt) != first
+
+
+def test_tpe_learns_from_the_trials(tmp_path: Path) -> None:
+    spec = fake_spec(trials=40, objectives=["click.logloss"])  # best at lr 1e-3
+    trials = history(spec, tmp_path / "run")
+    away = [abs(math.log10(record.config.train.lr) + 3) for record in trials[-10:]]
+    assert sum(away) / len(away) < 0.3, "chance would be 0.5"
+
+
+def test_no_configuration_is_proposed_twice_and_a_finite_space_ends(tmp_path: Path) -> None:
+    trials = history(fake_spec(space=TINY, trials=50), tmp_path / "run")
+    inside = [record.config for record in trials if record.in_space]
+    assert len(inside) == 4
+    assert all(config not in inside[:i] for i, config in enumerate(inside))
+    # of the same knobs single_task has four configurations too, all of them references
+    assert [record.role for record in trials if not record.in_space] == ["reference"] * 4
+
+
+def test_what_failed_or_was_interrupted_is_not_proposed_again(tmp_path: Path) -> None:
+    spec = fake_spec(space=TINY, trials=50)
+    study = Study.create(tmp_path / "run", spec, FakeData())
+    with study.writing():
+        loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
+        LocalExecutor().run(loop, FakeJob(faults={1: "raise", 6: "nan"}))
+    assert {record.state for record in study.trials()} == {"complete", "failed"}
+    assert len(study.trials()) == 8
+
+
+@given(
+    st.one_of(
+        st.builds(
+            lambda low, width: IntRange(low, low + width), st.integers(1, 9), st.integers(1, 9)
+        ),
+        st.builds(
+            lambda low, width, log: FloatRange(low, low * width, log),
+            st.floats(1e-6, 1.0),
+            st.floats(1.5, 100.0),
+            st.booleans(),
+        ),
+        st.lists(st.lists(st.integers(1, 512), max_size=3).map(tuple), min_size=2, unique=True).map(
+            lambda options: Choice(tuple(options))
+        ),
+        st.just(Choice((1, "per_task"))),
+    ),
+    st.data(),
+)
+def test_labels_lead_back_to_their_values(domain: Any, data: st.DataObject) -> None:
+    match domain:
+        case Choice(options):
+            value = data.draw(st.sampled_from(options))
+        case IntRange(low, high):
+            value = data.draw(st.integers(low, high))
+        case FloatRange(low, high):
+            value = data.draw(st.floats(low, high))
+    label = to_label(domain, value)
+    assert from_label(domain, label) == value
+    assert distribution(domain)._contains(distribution(domain).to_internal_repr(label))
+
+
+def test_lists_have_readable_labels() -> None:
+    domain = Choice(((128, 64), (64,), ()))
+    assert [to_label(domain, option) for option in domain.options] == ["128-64", "64", "none"]
+    assert to_label(domain, [128, 64]) == "128-64"
+
+
+def test_results_count_only_after_some_random_trials(tmp_path: Path) -> None:
+    """Defaults alone would make TPE take whatever they lack for promising."""
+    spec = fake_spec(trials=40, objectives=["click.logloss"])
+    trials = history(spec, tmp_path / "run")
+    turned = [
+        dataclasses.replace(one, values={k: -v for k, v in (one.values or {}).items()})
+        for one in trials
+    ]
+    num_startup = sum(trial.in_space for trial in plan_trials(spec)) + 5
+    in_space = [one.number for one in trials if one.in_space]
+    for number, results_count in [(in_space[num_startup - 1], False), (len(trials), True)]:
+        first, other = (
+            propose(spec, number=number, learnt=learnt[:number]) for learnt in (trials, turned)
+        )
+        assert (first != other) == results_count
