@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -42,6 +43,7 @@ CACHE_VERSION = 1  # goes up with ENCODER_VERSION, and when the layout changes
 META_FILE = "meta.json"
 ARRAYS = {"ids": "int32", "numeric": "float32", "labels": "float32", "rows": "int64"}
 OURS_ASIDE = re.compile(r"\.[0-9a-f]{16}(\.[0-9a-f]{8}){1,2}")
+MAX_HEADER_BYTES = 256  # before the values of an .npy file
 ABANDONED_AFTER_S = 24 * 3600.0
 
 
@@ -79,7 +81,7 @@ class EncodedData:
 
     @cached_property
     def _arrays(self) -> Mapping[str, npt.NDArray[Any]]:
-        return {name: _map_array(self.directory, name) for name in ARRAYS}
+        return {name: _map_array(self, name) for name in ARRAYS}
 
     def __reduce__(self) -> tuple[Callable[[Path], EncodedData], tuple[Path]]:
         return load_cached, (self.directory,)  # another process maps the files, rows do not travel
@@ -152,7 +154,7 @@ def load_cached(directory: Path) -> EncodedData:
             tasks=tuple(from_jsonable(TaskSchema, task) for task in meta["tasks"]),
             num_rows=dict(meta["num_rows"]),
         )
-        _check_shapes(data)
+        _check_files(data)
     except (OSError, EOFError, LookupError, TypeError, ValueError) as error:
         raise DataError(
             f"{directory}: no encoded rows, or damaged ones ({error}); run the search again, it"
@@ -168,28 +170,39 @@ def _load_or_none(directory: Path) -> EncodedData | None:
         return None
 
 
-def _check_shapes(data: EncodedData) -> None:
-    num_rows = sum(data.num_rows.values())
-    shapes = {
-        "ids": (num_rows, data.features.num_id_columns),
-        "numeric": (num_rows, len(data.features.numeric)),
-        "labels": (num_rows, len(data.tasks)),
-        "rows": (num_rows,),
-    }
-    for name, shape in shapes.items():
-        array = _map_array(data.directory, name)
-        if array.shape != shape or array.dtype != ARRAYS[name]:
-            raise ValueError(f"{name}.npy is {array.dtype} {array.shape}, not {shape}")
+def _check_files(data: EncodedData) -> None:
+    """Raises ValueError unless every file is there in its full length; reads none of them."""
+    for name, shape in _shapes(data).items():
+        size = (data.directory / f"{name}.npy").stat().st_size
+        header = size - 4 * math.prod(shape) * (2 if ARRAYS[name] == "int64" else 1)
+        if not 0 < header <= MAX_HEADER_BYTES or header % 64:  # NumPy aligns the values
+            raise ValueError(f"{name}.npy has {size:,} bytes, not those of {shape}")
     for file in ("encoder.json", "vocabularies.parquet"):
         if not (data.directory / "encoder" / file).is_file():
             raise ValueError(f"encoder/{file} is missing")
 
 
-def _map_array(directory: Path, name: str) -> npt.NDArray[Any]:
+def _shapes(data: EncodedData) -> dict[str, tuple[int, ...]]:
+    num_rows = sum(data.num_rows.values())
+    return {
+        "ids": (num_rows, data.features.num_id_columns),
+        "numeric": (num_rows, len(data.features.numeric)),
+        "labels": (num_rows, len(data.tasks)),
+        "rows": (num_rows,),
+    }
+
+
+def _map_array(data: EncodedData, name: str) -> npt.NDArray[Any]:
     import numpy as np
 
     # copy-on-write: torch wants writable memory, and the file must never change
-    array: npt.NDArray[Any] = np.load(directory / f"{name}.npy", mmap_mode="c", allow_pickle=False)
+    path = data.directory / f"{name}.npy"
+    array: npt.NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
+    if array.shape != _shapes(data)[name] or array.dtype != ARRAYS[name]:
+        raise DataError(
+            f"{path}: holds {array.dtype} {array.shape}, not {ARRAYS[name]}"
+            f" {_shapes(data)[name]}; remove {data.directory}, the search encodes the rows anew"
+        )
     return array
 
 
