@@ -1,35 +1,15 @@
-"""Who runs the trials: the contract between the loop, a job and an executor, and the plain one."""
+"""Who runs the trials that the loop proposes: what is asked of an executor, and the plain one."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from automtl.config import Evaluation, TrialConfig
 from automtl.errors import TrialFailedError
+from automtl.search.assignment import Assignment, Job
+from automtl.search.loop import SearchLoop
 
-if TYPE_CHECKING:
-    from automtl.search.loop import SearchLoop
-
-__all__ = ["Assignment", "Executor", "Job", "LocalExecutor", "describe_failure"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """One trial to run: plain data that travels to a worker."""
-
-    number: int
-    config: TrialConfig
-    seed: int
-
-
-class Job(Protocol):
-    """What a worker does with an assignment; it must survive a pickle."""
-
-    def run(self, assignment: Assignment) -> Iterator[Evaluation]:
-        """Trains from one evaluation to the next; whoever iterates may stop early."""
+__all__ = ["Executor", "LocalExecutor", "describe_failure"]
 
 
 class Executor(Protocol):

@@ -14,7 +14,7 @@ import numpy as np
 from automtl.config import MODEL_COSTS, Constraint, Evaluation, FeatureSchema, TaskSchema
 from automtl.errors import SearchFailedError
 from automtl.models.cost import costs
-from automtl.search.executor import Assignment
+from automtl.search.assignment import Assignment
 from automtl.search.plan import budget, plan_trials
 from automtl.search.progress import Progress, Silent
 from automtl.search.sampler import Proposal, Sampler

@@ -25,7 +25,8 @@ from ray.tune.search import Searcher
 
 from automtl.config import Evaluation
 from automtl.errors import RunError
-from automtl.search.executor import Assignment, Job, describe_failure
+from automtl.search.assignment import Assignment, Job
+from automtl.search.executor import describe_failure
 from automtl.search.loop import SearchLoop
 
 __all__ = ["RayExecutor"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from automtl.config import Evaluation
 from automtl.rundir import weights_name
-from automtl.search.executor import Assignment
+from automtl.search.assignment import Assignment
 
 if TYPE_CHECKING:
     from torch import nn

@@ -17,7 +17,7 @@ from automtl.errors import RunError
 from automtl.export.bundle import Bundle, export_bundle
 from automtl.export.pick import pick
 from automtl.export.predict import predict_file
-from automtl.search.executor import Assignment
+from automtl.search.assignment import Assignment
 from automtl.search.run import run_search
 from automtl.search.trial import TrialJob
 from automtl.spec.load import load_spec

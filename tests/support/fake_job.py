@@ -20,7 +20,7 @@ from automtl.config import (
 )
 from automtl.errors import TrialFailedError
 from automtl.models.cost import costs
-from automtl.search.executor import Assignment
+from automtl.search.assignment import Assignment
 from automtl.spec.schema import Spec
 
 FEATURES = FeatureSchema(

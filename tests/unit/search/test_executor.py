@@ -8,7 +8,8 @@ from support.fake_job import FakeJob
 
 from automtl.config import Evaluation, ModelConfig, TrainConfig, TrialConfig
 from automtl.errors import TrialFailedError
-from automtl.search.executor import Assignment, LocalExecutor, describe_failure
+from automtl.search.assignment import Assignment
+from automtl.search.executor import LocalExecutor, describe_failure
 from automtl.search.loop import SearchLoop
 
 CONFIG = TrialConfig(model=ModelConfig(family="mmoe"), train=TrainConfig())

@@ -11,7 +11,8 @@ from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_metrics, f
 
 from automtl.config import Evaluation
 from automtl.errors import SearchFailedError
-from automtl.search.executor import Assignment, LocalExecutor
+from automtl.search.assignment import Assignment
+from automtl.search.executor import LocalExecutor
 from automtl.search.loop import SearchLoop, trial_seed
 from automtl.spec.schema import Spec
 from automtl.study import Study, TrialRecord
