@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from automtl.spec.load import parse_document
+from automtl.spec.schema import Spec
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -54,3 +57,12 @@ def test_links_between_documents_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
             if "://" not in target:
                 assert (document.parent / target).exists(), f"{document}: {target}"
+
+
+def test_the_readmes_spec_is_valid():
+    (fragment,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    path = ROOT / "search_spaces" / "kuairand.yaml"
+    whole = dict(parse_document(path.read_text(), str(path)).raw)
+    whole |= parse_document(fragment, "README.md").raw
+    spec = Spec.from_dict(whole, base_dir=path.parent, check_files=True)
+    assert spec.space.families == ("shared_bottom", "mmoe", "ple")
