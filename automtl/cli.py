@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-OK, NO, INTERNAL, INTERRUPTED = 0, 1, 3, 130
+NO, INTERNAL, INTERRUPTED = 1, 3, 130
 
 app = typer.Typer(
     add_completion=False,

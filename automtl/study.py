@@ -135,9 +135,14 @@ class Study:
     def constraints(self) -> tuple[Constraint, ...]:
         return self.spec.constraint_list()
 
+    @property
+    def weights_dir(self) -> Path:
+        """Where weights are kept, a file a trial."""
+        return self.run_dir / rundir.WEIGHTS
+
     def weights_path(self, number: int) -> Path:
         """Where the weights of trial `number` are or would be."""
-        return self._weights_dir / rundir.weights_name(number)
+        return self.weights_dir / rundir.weights_name(number)
 
     # ---- reading ---------------------------------------------------------------------------
 
@@ -364,7 +369,7 @@ class Study:
             *(record.id for record in records.undominated(references, metrics)),
             *(record.id for record in self.trials() if record.state == "running"),
         }
-        for path in self._weights_dir.iterdir():
+        for path in self.weights_dir.iterdir():
             if path.name.split(".")[0] not in keep:
                 path.unlink(missing_ok=True)
 
@@ -381,13 +386,9 @@ class Study:
         answer: Answer = answers[question]
         return answer
 
-    @property
-    def _weights_dir(self) -> Path:
-        return self.run_dir / rundir.WEIGHTS
-
     def _weights(self) -> frozenset[str]:
         """The names of the files of weights that there are."""
-        return frozenset(path.name for path in self._weights_dir.iterdir())
+        return frozenset(path.name for path in self.weights_dir.iterdir())
 
     def _record(self, trial: FrozenTrial, weights: frozenset[str]) -> TrialRecord:
         """The record of an Optuna trial; the journal replaces the trial whenever it changes."""

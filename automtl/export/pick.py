@@ -10,7 +10,8 @@ import numpy as np
 
 from automtl.config import Objective
 from automtl.errors import RunError
-from automtl.pareto import dominates, to_losses
+from automtl.pareto import dominates
+from automtl.records import losses
 from automtl.study import Study, TrialRecord
 
 __all__ = ["Pick", "choices", "pick"]
@@ -82,9 +83,12 @@ def _reference(study: Study) -> Pick:
 
 def _best(study: Study, objective: Objective) -> Pick:
     front = _front(study)
-    record = front[int(np.argmin(_losses(study, front)[:, study.objectives.index(objective)]))]
+    record = front[
+        int(np.argmin(losses(front, study.objectives)[:, study.objectives.index(objective)]))
+    ]
     most = "highest" if objective.direction == "maximize" else "lowest"
-    value = _values(record)[objective.name]
+    assert record.values is not None, "a trial on the front has values"
+    value = record.values[objective.name]
     others = "the only trial" if len(front) == 1 else f"the {len(front)} trials"
     why = f"It has the {most} {objective.name} ({value:.6g}) of {others} on the front."
     return Pick(record=record, why=why)
@@ -128,7 +132,7 @@ def _standing(study: Study, record: TrialRecord) -> str:
         return "it lies outside the space that was searched, so it is not on the front"
     if not record.feasible:
         return "it breaks a constraint, so it is not on the front"
-    losses_NM = _losses(study, (record, *front))
+    losses_NM = losses((record, *front), study.objectives)
     better = [
         trial.id
         for trial, losses_M in zip(front, losses_NM[1:], strict=True)
@@ -147,16 +151,6 @@ def _front(study: Study) -> tuple[TrialRecord, ...]:
             "go on with --resume, or pick a complete trial by its id"
         )
     return front
-
-
-def _losses(study: Study, records: tuple[TrialRecord, ...]) -> np.ndarray:
-    values = [[_values(one)[goal.name] for goal in study.objectives] for one in records]
-    return to_losses(np.array(values, dtype=np.float64), study.objectives)
-
-
-def _values(record: TrialRecord) -> dict[str, float]:
-    assert record.values is not None, "a complete trial has values"
-    return dict(record.values)
 
 
 def _did_you_mean(study: Study, how: str) -> str:

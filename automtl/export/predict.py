@@ -5,7 +5,6 @@ Shapes: N rows, C id columns.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from automtl.data.read import read_frame
 from automtl.data.vocabulary import MISSING, UNSEEN
 from automtl.errors import BundleError
 from automtl.export.bundle import Bundle
+from automtl.files import written_whole
 
 __all__ = ["Summary", "count_ids", "predict_file"]
 
@@ -105,11 +105,8 @@ def _writer(out: Path) -> Callable[[pl.DataFrame, Path], None]:
 def _write_whole(
     frame: pl.DataFrame, out: Path, write: Callable[[pl.DataFrame, Path], None]
 ) -> None:
-    aside = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
     try:
-        write(frame, aside)
-        aside.replace(out)
+        with written_whole(out) as aside:
+            write(frame, aside)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BundleError(f"{out}: cannot be written ({error}); choose another --out") from error
-    finally:
-        aside.unlink(missing_ok=True)

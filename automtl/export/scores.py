@@ -6,7 +6,6 @@ Shapes: N rows, K tasks, J rows of one case.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,41 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from automtl.analysis.confidence import auc_interval, paired_auc_difference
 from automtl.config import TaskSchema
 from automtl.export.manifest import AucScore
-from automtl.models.dependency import joint_labels
-from automtl.models.model import joint_name
+from automtl.training.metrics import auc_cases
 
-__all__ = ["AucCase", "auc_cases", "auc_scores"]
+__all__ = ["auc_scores"]
 
 Predictions = Mapping[str, NDArray[np.float32]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AucCase:
-    """One AUC that a task has: `click.auc`, `long_view.auc` (after a click), `long_view.joint_auc`.
-
-    `prediction` is its key in the predictions, `rows_J` the rows it is over.
-    """
-
-    name: str
-    space: str
-    prediction: str
-    rows_J: NDArray[np.int64]
-    labels_J: NDArray[np.float32]
-
-
-def auc_cases(labels_NK: NDArray[np.float32], tasks: tuple[TaskSchema, ...]) -> list[AucCase]:
-    """The AUCs of the binary tasks, a conditional one after its condition and over all rows."""
-    joint_NK = joint_labels(labels_NK, tasks)
-    cases: list[AucCase] = []
-    for column, task in enumerate(tasks):
-        if task.kind != "binary":
-            continue
-        space = "all rows" if task.given is None else f"rows with {task.given} = 1"
-        cases.append(_case(f"{task.name}.auc", space, task.name, labels_NK[:, column]))
-        if task.given is not None:
-            name, key = f"{task.name}.joint_auc", joint_name(task.name)
-            cases.append(_case(name, "all rows", key, joint_NK[:, column]))
-    return cases
 
 
 def auc_scores(
@@ -100,10 +69,3 @@ def auc_scores(
             )
         )
     return tuple(scores)
-
-
-def _case(name: str, space: str, prediction: str, labels_N: NDArray[np.float32]) -> AucCase:
-    rows_J = np.flatnonzero(~np.isnan(labels_N))
-    return AucCase(
-        name=name, space=space, prediction=prediction, rows_J=rows_J, labels_J=labels_N[rows_J]
-    )

@@ -7,7 +7,6 @@ Everything that came from data or from a user goes through jinja2's autoescape, 
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from automtl.analysis.frames import hypervolume_frame, trials_frame
 from automtl.analysis.marks import Marks
 from automtl.config import Objective
 from automtl.errors import RunError
+from automtl.files import written_whole
 from automtl.report import figures
 from automtl.report.provenance import provenance
 
@@ -38,12 +38,10 @@ def write_report(study: Study, path: Path) -> Path:
     The old page stays until the new one is whole. RunError if the place cannot be written.
     """
     page = render_report(study)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(page, encoding="utf-8")
-        draft.replace(path)
+        with written_whole(path) as draft:
+            draft.write_text(page, encoding="utf-8")
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise RunError(
             f"{path}: the report cannot be written ({error.strerror}); free the place or give "
             "another run directory"

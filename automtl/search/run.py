@@ -63,7 +63,7 @@ def run_search(
 
 def _make_job(study: Study, spec: Spec, data: EncodedData) -> TrialJob:
     return TrialJob(
-        weights_dir=study.run_dir / "weights",
+        weights_dir=study.weights_dir,
         cache_dir=data.directory,
         device=spec.trial.device,
         num_threads=max(1, int(spec.trial.cpus)),

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from automtl.errors import RunError, UserError
+from automtl.files import written_whole
 from automtl.spec.template import TEMPLATES, init_spec, template
 
 __all__ = ["write_spec"]
@@ -26,9 +27,8 @@ def write_spec(path: Path, *, data: Path | None, named: str | None) -> None:
     content = template(named or TEMPLATES[0]) if data is None else _over(data, path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.tmp")
-        aside.write_text(content, encoding="utf-8")
-        aside.replace(path)
+        with written_whole(path) as aside:
+            aside.write_text(content, encoding="utf-8")
     except OSError as error:
         raise RunError(
             f"{path}: cannot be written ({error.strerror}); choose another path"
