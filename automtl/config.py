@@ -12,19 +12,25 @@ from typing import Any, Literal, TypeVar
 
 __all__ = [
     "FAMILIES",
+    "MAX_NUMERIC_BINS",
     "METRICS",
     "MODEL_COSTS",
     "CategoricalFeature",
     "Constraint",
     "Dependency",
     "Direction",
+    "EmbeddingOptimizer",
     "Evaluation",
     "Family",
     "FeatureSchema",
     "ModelConfig",
     "NumGates",
+    "NumericEncoding",
+    "NumericFeature",
     "Objective",
+    "Precision",
     "SequenceFeature",
+    "SequencePooling",
     "Table",
     "TaskKind",
     "TaskLoss",
@@ -45,8 +51,13 @@ TaskKind = Literal["binary", "regression"]
 TaskLoss = Literal["bce", "mse", "huber", "lognormal"]
 Direction = Literal["maximize", "minimize"]
 NumGates = Literal[1, "per_task"]
+NumericEncoding = Literal["standard", "buckets", "piecewise_linear"]
+SequencePooling = Literal["mean", "sum", "attention"]
+EmbeddingOptimizer = Literal["adagrad", "rowwise_adagrad", "adam"]
+Precision = Literal["auto", "fp32", "bf16"]
 Config = TypeVar("Config")
 
+MAX_NUMERIC_BINS = 64  # that a number is prepared for
 FAMILIES: tuple[Family, ...] = (
     "single_task",
     "shared_embedding",
@@ -90,6 +101,19 @@ class CategoricalFeature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NumericFeature:
+    """One standardised number a row.
+
+    `edges`, in units of the standardised value and rising, cut its train values into bins: the
+    first is the smallest value, the last the largest. Fewer than three: it cannot be cut, and
+    enters as a scalar whatever the encoding.
+    """
+
+    name: str
+    edges: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceFeature:
     """Up to `max_len` ids a row, padded with 0 at the end, pooled over `table`."""
 
@@ -103,13 +127,13 @@ class FeatureSchema:
     """The model's view of the features.
 
     The id matrix has one column a categorical feature, then `max_len` columns a sequence, in this
-    order; the numeric matrix one column an entry of `numeric` (standardised; a column that has
-    nulls in train is followed by an indicator column named `<name>:missing`).
+    order; the numeric matrix one column an entry of `numeric` (a column that has nulls in train is
+    followed by an indicator of 0 and 1 named `<name>:missing`).
     """
 
     tables: tuple[Table, ...]
     categorical: tuple[CategoricalFeature, ...] = ()
-    numeric: tuple[str, ...] = ()
+    numeric: tuple[NumericFeature, ...] = ()
     sequence: tuple[SequenceFeature, ...] = ()
 
     @property
@@ -117,8 +141,11 @@ class FeatureSchema:
         return len(self.categorical) + sum(feature.max_len for feature in self.sequence)
 
     @property
-    def num_embedding_rows(self) -> int:
-        return sum(table.num_rows for table in self.tables)
+    def names(self) -> tuple[str, ...]:
+        """All features by name: categorical, numeric, sequences."""
+        features = [one.name for one in self.categorical]
+        features += [one.name for one in self.numeric]
+        return (*features, *(one.name for one in self.sequence))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,11 +169,22 @@ class TaskSchema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
-    """One architecture: a point of sharing x dependency. Knobs a family lacks keep the default."""
+    """One architecture: a point of sharing x dependency. Knobs a family lacks keep the default.
+
+    `embedding_dims` gives tables (by name) a width of their own. `numeric_bins` is the most bins
+    that a number is cut into. `gate_features` are read by every gate beside its input.
+    """
 
     family: Family
     dependency: Dependency = "none"
     embedding_dim: int = 16
+    embedding_dims: Mapping[str, int] = field(default_factory=dict)
+    embedding_dropout: float = 0.0
+    sequence_pooling: SequencePooling = "mean"
+    numeric_encoding: NumericEncoding = "standard"
+    numeric_bins: int = 32
+    drop_features: tuple[str, ...] = ()
+    gate_features: tuple[str, ...] = ()
     num_levels: int = 1
     num_shared_experts: int = 1
     num_task_experts: int = 1
@@ -164,8 +202,9 @@ class TrainConfig:
     epochs: float = 1.0
     batch_size: int = 1024
     lr: float = 1e-3
-    embedding_optimizer: Literal["adagrad", "adam"] = "adagrad"
+    embedding_optimizer: EmbeddingOptimizer = "adagrad"
     embedding_lr: float = 0.05
+    embedding_l2: float = 0.0
     weight_decay: float = 0.0
     weighting: Weighting = "fixed"
     loss_weights: Mapping[str, float] = field(default_factory=dict)
@@ -211,13 +250,15 @@ class Constraint:
 class Evaluation:
     """What one evaluation on validation rows saw, after `epochs` epochs of training.
 
-    `metrics` holds every metric of every task (`click.auc`, …) and every model cost.
+    `metrics` holds every metric of every task (`click.auc`, …) and every model cost. `notes` are
+    what the trial did otherwise than asked, in sentences.
     """
 
     epochs: float
     examples: int
     wall_s: float
     metrics: Mapping[str, float]
+    notes: tuple[str, ...] = ()
 
 
 # ---- JSON ----------------------------------------------------------------------------------

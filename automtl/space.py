@@ -91,17 +91,10 @@ def fixed_spec(spec: Spec, config: TrialConfig) -> dict[str, Any]:
     model, train = to_jsonable(config.model), to_jsonable(config.train)
     own = FAMILY_BLOCKS[config.model.family].knob_names()
     block = {"family": config.model.family} | {name: model[name] for name in own}
-    space = {
-        "embedding_dim": config.model.embedding_dim,
-        "sharing": [block],
-        "dependency": config.model.dependency,
-        "expert_dims": list(config.model.expert_dims),
-        "tower_dims": list(config.model.tower_dims),
-        "gate_dims": list(config.model.gate_dims),
-        "dropout": config.model.dropout,
-        **{name: train[name] for name in train if name != "epochs"},
-    }
-    raw["space"] = {name: space[name] for name in SpaceSpec.model_fields if space[name] != {}}
+    values = {**model, **train, "sharing": [block]}
+    space = {name: values[name] for name in SpaceSpec.model_fields if values[name] != {}}
+    lists = {name: list(value) for name, value in space.items() if isinstance(value, tuple)}
+    raw["space"] = space | lists
     raw["search"] |= {"epochs": config.train.epochs}
     return raw
 

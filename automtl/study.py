@@ -448,7 +448,8 @@ def _evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
 
 def _evaluation(value: Mapping[str, Any]) -> Evaluation:
     metrics = {k: math.nan if v is None else v for k, v in value["metrics"].items()}
-    return Evaluation(**{**value, "metrics": metrics})
+    notes = tuple(value["notes"])
+    return Evaluation(**{**value, "metrics": metrics, "notes": notes})
 
 
 def _constraint_key(constraint: Constraint) -> str:

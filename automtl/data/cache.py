@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EncodedData", "Rows", "find_cached", "load_cached", "open_data"]
 
-CACHE_VERSION = 1  # goes up with ENCODER_VERSION, and when the layout changes
+CACHE_VERSION = 2  # goes up with ENCODER_VERSION, and when the layout changes
 META_FILE = "meta.json"
 ARRAYS = {"ids": "int32", "numeric": "float32", "labels": "float32", "rows": "int64"}
 OURS_ASIDE = re.compile(r"\.[0-9a-f]{16}(\.[0-9a-f]{8}){1,2}")

@@ -18,6 +18,7 @@ import polars as pl
 from automtl.config import (
     CategoricalFeature,
     FeatureSchema,
+    NumericFeature,
     SequenceFeature,
     Table,
     TaskSchema,
@@ -26,7 +27,7 @@ from automtl.config import (
 )
 from automtl.data.columns import check_columns
 from automtl.data.labels import fit_tasks, label_matrix
-from automtl.data.scaling import Scaling, fit_scaling, scale
+from automtl.data.scaling import Scaling, fit_edges, fit_scaling, scale
 from automtl.data.sequences import items, last_items, pad
 from automtl.data.vocabulary import FIRST_ID, build_vocabulary, count_keys, look_up
 from automtl.errors import DataError
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENCODER_VERSION", "Encoder", "Inputs"]
 
-ENCODER_VERSION = 1  # goes up when the same rows would be encoded differently
+ENCODER_VERSION = 2  # goes up when the same rows would be encoded differently
 JSON_FILE, VOCABULARY_FILE = "encoder.json", "vocabularies.parquet"
 
 
@@ -84,7 +85,11 @@ class Encoder:
                 categorical=tuple(
                     CategoricalFeature(name=name, table=name) for name in data.categorical
                 ),
-                numeric=tuple(name for scaling in scalings for name in scaling.outputs),
+                numeric=tuple(
+                    feature
+                    for name, scaling in zip(data.numeric, scalings, strict=True)
+                    for feature in _numeric_features(frame[name], scaling)
+                ),
                 sequence=sequences,
             ),
             tasks=fit_tasks(tasks, label_matrix(frame, label_columns, tasks)),
@@ -194,6 +199,13 @@ def _fit_vocabularies(
         min_count, max_vocab = (limit.min_count, limit.max_vocab) if limit else (1, None)
         vocabularies[table] = build_vocabulary(parts, min_count=min_count, max_vocab=max_vocab)
     return vocabularies
+
+
+def _numeric_features(column: pl.Series, scaling: Scaling) -> list[NumericFeature]:
+    """What a numeric column becomes: the number with its bins, and an indicator if it has one."""
+    name, *indicators = scaling.outputs
+    number = NumericFeature(name=name, edges=fit_edges(column, scaling))
+    return [number, *(NumericFeature(name=indicator) for indicator in indicators)]
 
 
 def _read_vocabularies(path: Path, features: FeatureSchema) -> dict[str, pl.Series]:

@@ -1,4 +1,7 @@
-"""Numeric columns, standardised by the mean and standard deviation of train rows."""
+"""Numeric columns, standardised by the mean and standard deviation of train rows, and their bins.
+
+Shapes: N rows, U different values.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from automtl.config import MAX_NUMERIC_BINS
 from automtl.data.columns import as_numbers, row_of
 from automtl.errors import DataError
 
-__all__ = ["Scaling", "finite_numbers", "fit_scaling", "scale"]
+__all__ = ["Scaling", "finite_numbers", "fit_edges", "fit_scaling", "scale"]
+
 
 # far outside what a network can use, far inside float32
 LARGEST_SCALED = 1e6
+SLACK = 1e-6  # of a row: sums of shares are not exact
 HINT = "name the column under `categorical`, or leave the field empty where there is no number"
 
 
@@ -44,6 +50,32 @@ def fit_scaling(column: pl.Series) -> Scaling:
     size = np.abs(known).max()  # so that squares neither overflow nor vanish
     mean, std = (known / size).mean() * size, (known / size).std() * size
     return Scaling(name=column.name, mean=float(mean), std=float(std) or 1.0, indicator=indicator)
+
+
+def fit_edges(
+    column: pl.Series, scaling: Scaling, *, num_bins: int = MAX_NUMERIC_BINS
+) -> tuple[float, ...]:
+    """The edges of at most `num_bins` bins of the known values, standardised and rising.
+
+    Bins hold about equally many rows, where a value counts for no more than one bin's share: a
+    column that is mostly 0 has a bin for 0, and the rest cut the other values. Inner edges lie
+    half way between two values; the outer ones are the smallest and the largest value.
+    """
+    known = finite_numbers(column).drop_nulls()
+    scaled_N1 = np.zeros((len(known), len(scaling.outputs)), dtype=np.float32)
+    scale(known, scaling, out=scaled_N1)
+    values_U, counts_U = np.unique(scaled_N1[:, 0], return_counts=True)
+    if len(values_U) < 2:
+        return ()
+    reached_U = np.minimum(counts_U, len(known) / num_bins).cumsum()
+    shares = np.arange(1, num_bins) * reached_U[-1] / num_bins
+    last_of_bin = np.unique(np.searchsorted(reached_U, shares - SLACK))
+    if len(values_U) <= num_bins:
+        last_of_bin = np.arange(len(values_U) - 1)
+    last_of_bin = last_of_bin[last_of_bin < len(values_U) - 1]
+    inner = (values_U[last_of_bin] + values_U[last_of_bin + 1]) / 2
+    edges = np.concatenate([values_U[:1], inner, values_U[-1:]])
+    return tuple(float(edge) for edge in np.unique(edges))
 
 
 def scale(column: pl.Series, scaling: Scaling, *, out: npt.NDArray[np.float32]) -> None:

@@ -87,8 +87,9 @@ def regression_pair(
 ) -> pl.DataFrame:
     """Two regression tasks of known relatedness: Ma et al., MMoE, KDD 2018, §3.2.
 
-    y_k = w_k·x + Σ_i sin(α_i w_k·x + β_i) + ε with x ~ N(0, I), ε ~ N(0, 0.01) and |w_1| = |w_2| =
-    1; the cosine of w_1 and w_2 is `correlation`. Columns `x0` …, `y1`, `y2`, and `split` as in
+    y_k = w_k·x + Σ_i sin(α_i w_k·x + β_i) + ε with x ~ N(0, I), ε of variance 0.01 and |w_1| =
+    |w_2| = 1; the cosine of w_1 and w_2 is `correlation`. α = 1 … 4; both tasks have the same β,
+    drawn by the seed (the paper gives neither). Columns `x0` …, `y1`, `y2`, and `split` as in
     `impressions`.
     """
     rng = np.random.default_rng(seed)

@@ -17,12 +17,10 @@ def costs(
     forward pass through the dense part (looking up and pooling embeddings is not counted).
     """
     plan = plan_model(config, features, num_tasks=len(tasks))
-    embedding = plan.num_embedding_copies * plan.embedding_rows * plan.embedding_dim
-    scales = sum(task.loss == "lognormal" for task in tasks)
-    dense = sum(bank.num_params for bank in plan.banks) + scales
+    dense = plan.dense_params + sum(task.loss == "lognormal" for task in tasks)
     return {
-        "params": float(embedding + dense),
-        "params.embedding": float(embedding),
+        "params": float(plan.embedding_params + dense),
+        "params.embedding": float(plan.embedding_params),
         "params.dense": float(dense),
-        "flops": float(sum(bank.flops for bank in plan.banks)),
+        "flops": float(plan.flops),
     }

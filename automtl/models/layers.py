@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 from automtl.models.plan import Bank
 
-__all__ = ["MLPBank"]
+__all__ = ["GEMM_WIDTH", "MLPBank"]
+
+# matrix products whose inner width is a multiple of this are up to 1.7 times as fast
+GEMM_WIDTH = 16
 
 
 class MLPBank(nn.Module):
@@ -48,20 +51,40 @@ class MLPBank(nn.Module):
             self.biases.append(nn.Parameter(torch.zeros(groups, 1, columns)))
 
     def forward(self, x_GBI: Tensor) -> Tensor:
-        """[G, B, I] -> [M, B, O], MLPs of the first input first."""
-        num_inputs, per_input = self.bank.num_inputs, self.bank.per_input
-        num_rows, last = x_GBI.shape[1], len(self.weights) - 1
+        """[G, B, I] -> [M, B, O], MLPs of the first input first.
+
+        An input wider than the bank's own width ends in zeros, which the weights are padded for.
+        """
+        num_inputs, per_input, last = (
+            self.bank.num_inputs,
+            self.bank.per_input,
+            len(self.weights) - 1,
+        )
         hidden = x_GBI
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            if weight.shape[0] == 1:
-                hidden = torch.addmm(bias[0], hidden[0], weight[0])[None]
-            else:
-                hidden = torch.baddbmm(bias, hidden, weight)
+            if missing := hidden.shape[2] - weight.shape[1]:
+                weight = nn.functional.pad(weight, (0, 0, 0, missing))
+            hidden = _affine(hidden, weight, bias)
             if layer < last or self.activate:
-                hidden = torch.relu(hidden)
+                hidden = hidden.relu_()  # in place: a product's backward does not need its result
                 if self.dropout:
                     hidden = nn.functional.dropout(hidden, self.dropout, self.training)
-            if layer == 0 and per_input > 1:
-                split = hidden.view(num_inputs, num_rows, per_input, -1)
-                hidden = split.transpose(1, 2).reshape(self.bank.num_mlps, num_rows, -1)
+            hidden = _apart(hidden, num_inputs, per_input if layer == 0 else 1)
         return hidden
+
+
+def _affine(x_GBI: Tensor, weight_GIO: Tensor, bias_G1O: Tensor) -> Tensor:
+    """-> [G, B, O], or [B, O] for G = 1, whose product is a plain one."""
+    if weight_GIO.shape[0] > 1:
+        return torch.baddbmm(bias_G1O, x_GBI, weight_GIO)
+    return torch.addmm(bias_G1O.squeeze(0), x_GBI.squeeze(0), weight_GIO.squeeze(0))
+
+
+def _apart(joined: Tensor, num_inputs: int, per_input: int) -> Tensor:
+    """[B, n * O] or [G, B, n * O] -> [G * n, B, O], a view where there is one input."""
+    if joined.ndim == 2:
+        return joined.view(len(joined), per_input, -1).transpose(0, 1)
+    if per_input == 1:
+        return joined
+    num_rows = joined.shape[1]
+    return joined.view(num_inputs, num_rows, per_input, -1).transpose(1, 2).flatten(0, 1)

@@ -42,11 +42,12 @@ class MultiTaskModel(nn.Module):
         self.config, self.features, self.tasks = config, features, tasks
         plan = plan_model(config, features, num_tasks=len(tasks))
         self.embedding = EmbeddingStore(
-            features,
-            embedding_dim=config.embedding_dim,
-            num_copies=plan.num_embedding_copies,
+            plan,
+            pooling=config.sequence_pooling,
+            dropout=config.embedding_dropout,
             generator=generator,
         )
+        self.gate_slices = plan.gate_slices
         self.levels = nn.ModuleList(
             ExtractionLevel(level, dropout=config.dropout, generator=generator)
             for level in plan.levels
@@ -59,12 +60,23 @@ class MultiTaskModel(nn.Module):
 
     def forward(self, ids_BC: Tensor, numeric_BF: Tensor) -> Tensor:
         """-> [B, K], see the class."""
-        task_GBH = self.embedding(ids_BC, numeric_BF)
-        shared_BH = task_GBH[0]
+        return self.trunk(self.embedding(ids_BC, numeric_BF))
+
+    def trunk(self, x_GBE: Tensor) -> Tensor:
+        """The dense part: the embedded input -> [B, K]."""
+        task_GBH, shared_1BH = x_GBE, x_GBE if len(x_GBE) == 1 else x_GBE[:1]
+        gate_GBX = None
+        if self.gate_slices:
+            gate_GBX = torch.cat([x_GBE[..., start:stop] for start, stop in self.gate_slices], 2)
         for level in self.levels:
-            task_GBH, shared_BH = level(task_GBH, shared_BH)
-        outputs_K1: Tensor = self.towers(task_GBH)
-        return outputs_K1[..., 0].transpose(0, 1)
+            task_GBH, shared_1BH = level(task_GBH, shared_1BH, gate_GBX)
+        outputs_KB1: Tensor = self.towers(task_GBH)
+        return outputs_KB1[..., 0].transpose(0, 1)
+
+    @property
+    def device(self) -> torch.device:
+        weight: Tensor = self.towers.weights[0]
+        return weight.device
 
     def log_scale(self, task: TaskSchema) -> Tensor:
         """log σ of a lognormal task, in units of the log-label's standard deviation."""
@@ -72,7 +84,7 @@ class MultiTaskModel(nn.Module):
         names = [other.name for other in self.tasks if other.loss == "lognormal"]
         return self.log_scales[names.index(task.name)]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def predict(self, ids_BC: Tensor, numeric_BF: Tensor) -> dict[str, Tensor]:
         """-> a [B] tensor a prediction.
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from automtl.config import FeatureSchema, ModelConfig
+from automtl.models.inputs import InputPlan, Lookup, Pool, plan_inputs
 
-__all__ = ["Bank", "LevelPlan", "ModelPlan", "plan_model"]
+__all__ = ["Bank", "LevelPlan", "ModelPlan", "attending", "plan_model"]
+
+ATTENTION_WIDTH = 36  # hidden units of the unit that scores a sequence's items (Zhou et al. 2018)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Bank:
 class LevelPlan:
     """One extraction level. None stands for what is not built.
 
+    Gates read their input and, beside it, the features of `ModelPlan.gate_slices`.
     Where task and shared experts read the same input they are ONE bank, `experts`: the shared
     ones first, then task by task. Elsewhere they are `shared_experts` and `task_experts`.
     A gate's outputs are in the same order: shared experts, then task experts.
@@ -71,24 +75,42 @@ class LevelPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPlan:
-    """All shapes of one model: embedding copies, extraction levels, towers."""
+    """All shapes of one model: copies of the input, extraction levels, towers.
+
+    `attention` holds, for each pool that attends, the bank that scores its items.
+    """
 
     num_tasks: int
-    num_embedding_copies: int  # 1, or K where every task has embeddings of its own
-    embedding_rows: int  # of one copy
-    embedding_dim: int
+    inputs: InputPlan
+    num_copies: int  # of tables and all that makes the input: 1, or K where nothing is shared
+    attention: tuple[Bank, ...]
+    gate_slices: tuple[tuple[int, int], ...]
     levels: tuple[LevelPlan, ...]
     towers: Bank
 
     @property
-    def banks(self) -> tuple[Bank, ...]:
-        return (*(bank for level in self.levels for bank in level.banks), self.towers)
+    def embedding_params(self) -> int:
+        return self.num_copies * self.inputs.num_embedding_params
+
+    @property
+    def dense_params(self) -> int:
+        banks = [*self.attention, *(bank for level in self.levels for bank in level.banks)]
+        codes = self.num_copies * self.inputs.num_code_params
+        return codes + sum(bank.num_params for bank in [*banks, self.towers])
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions of one example's forward pass through the dense part."""
+        lengths = [pool.length for lookup in self.inputs.lookups for pool in attending(lookup)]
+        pairs = zip(self.attention, lengths, strict=True)
+        codes = 2 * self.num_copies * self.inputs.num_code_params
+        levels = sum(bank.flops for level in self.levels for bank in level.banks)
+        return codes + sum(bank.flops * n for bank, n in pairs) + levels + self.towers.flops
 
 
-def input_width(features: FeatureSchema, embedding_dim: int) -> int:
-    """The width of the trunk's input: one embedding a feature, one scalar a numeric column."""
-    num_embedded = len(features.categorical) + len(features.sequence)
-    return num_embedded * embedding_dim + len(features.numeric)
+def attending(lookup: Lookup) -> tuple[Pool, ...]:
+    """The pools whose items are weighed against a target."""
+    return tuple(pool for pool in lookup.pools if pool.target is not None)
 
 
 def plan_model(config: ModelConfig, features: FeatureSchema, *, num_tasks: int) -> ModelPlan:
@@ -98,14 +120,17 @@ def plan_model(config: ModelConfig, features: FeatureSchema, *, num_tasks: int) 
     has one shared expert; omoe and mmoe have only shared ones; cgc has both; ple stacks cgc.
     """
     num_shared, num_task, one_gate, num_levels = _experts_of(config)
-    width = input_width(features, config.embedding_dim)
+    inputs = plan_inputs(config, features)
     num_copies = num_tasks if config.family == "single_task" else 1
+    kept = [name for name in config.gate_features if name in inputs.slices]
+    gate_slices = tuple(inputs.slices[name] for name in kept)
     levels: list[LevelPlan] = []
-    num_inputs = num_copies
+    width, num_inputs = inputs.width, num_copies
     for index in range(num_levels):
         level = _plan_level(
             config,
             width=width,
+            gate_width=width + sum(stop - start for start, stop in gate_slices),
             num_tasks=num_tasks,
             num_inputs=num_inputs,
             num_shared=num_shared,
@@ -118,9 +143,14 @@ def plan_model(config: ModelConfig, features: FeatureSchema, *, num_tasks: int) 
         width, num_inputs = config.expert_dims[-1], level.num_outputs
     return ModelPlan(
         num_tasks=num_tasks,
-        num_embedding_copies=num_copies,
-        embedding_rows=features.num_embedding_rows,
-        embedding_dim=config.embedding_dim,
+        inputs=inputs,
+        num_copies=num_copies,
+        attention=tuple(
+            Bank(num_copies, 1, (4 * lookup.width, ATTENTION_WIDTH, 1))
+            for lookup in inputs.lookups
+            for _ in attending(lookup)
+        ),
+        gate_slices=gate_slices,
         levels=tuple(levels),
         towers=Bank(num_inputs, num_tasks // num_inputs, (width, *config.tower_dims, 1)),
     )
@@ -147,6 +177,7 @@ def _plan_level(
     config: ModelConfig,
     *,
     width: int,
+    gate_width: int,
     num_tasks: int,
     num_inputs: int,
     num_shared: int,
@@ -162,7 +193,7 @@ def _plan_level(
     def gates(num_inputs: int, per_input: int, num_seen: int) -> Bank | None:
         if num_seen < 2:  # a gate over one expert would get no gradient
             return None
-        return Bank(num_inputs, per_input, (width, *config.gate_dims, num_seen))
+        return Bank(num_inputs, per_input, (gate_width, *config.gate_dims, num_seen))
 
     task_gates = gates(num_inputs, num_gates // num_inputs, seen_by_task)
     return LevelPlan(

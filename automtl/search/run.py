@@ -66,6 +66,7 @@ def _make_job(study: Study, spec: Spec, data: EncodedData) -> TrialJob:
         weights_dir=study.weights_dir,
         cache_dir=data.directory,
         device=spec.trial.device,
+        precision=spec.trial.precision,
         num_threads=max(1, int(spec.trial.cpus)),
         num_evaluations=spec.search.rungs,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automtl.config import Evaluation
+from automtl.config import Evaluation, Precision
 from automtl.rundir import weights_name
 from automtl.search.assignment import Assignment
 
@@ -31,6 +31,7 @@ class TrialJob:
     weights_dir: Path
     cache_dir: Path
     device: str
+    precision: Precision
     num_threads: int
     num_evaluations: int
 
@@ -38,13 +39,16 @@ class TrialJob:
         import torch
 
         from automtl.training.fit import Trainer
+        from automtl.training.memory import keep_freed_memory
 
         torch.set_num_threads(self.num_threads)
+        keep_freed_memory()
         trainer = Trainer(
             assignment.config,
             _open_rows(self.cache_dir),
             seed=assignment.seed,
             device=self.device,
+            precision=self.precision,
             num_evaluations=self.num_evaluations,
         )
         for evaluation in trainer.run():

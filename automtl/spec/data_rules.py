@@ -12,20 +12,30 @@ from automtl.errors import DataError
 from automtl.spec.problems import Loc, Problem, closest
 from automtl.spec.raw import Raw, get, is_number, tasks_of
 
-__all__ = ["DATA_RULES", "TRUTH_COLUMNS", "check_files", "generated_columns"]
+__all__ = [
+    "DATA_RULES",
+    "TRUTH_COLUMNS",
+    "Feature",
+    "check_files",
+    "features_of",
+    "generated_columns",
+]
 
 TRUTH_COLUMNS = ("p_click", "p_conversion")  # what generated impressions were drawn from
 KNOWN_SUFFIXES = (".parquet", ".pq", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst")
 
 
 @dataclass(frozen=True, slots=True)
-class _Feature:
+class Feature:
+    """A column that `data` names, as what, and where."""
+
     column: str
     kind: str
     loc: Loc
 
 
-def _features(raw: Raw) -> Iterator[_Feature]:
+def features_of(raw: Raw) -> Iterator[Feature]:
+    """All columns that `data` names as features, whatever else is wrong."""
     for kind in ("categorical", "numeric", "sequence"):
         columns = get(raw, "data", kind)
         names: Sequence[tuple[Any, str | int]] = ()
@@ -35,7 +45,7 @@ def _features(raw: Raw) -> Iterator[_Feature]:
             names = [(name, index) for index, name in enumerate(columns)]
         for name, key in names:
             if isinstance(name, str):
-                yield _Feature(name, kind, ("data", kind, key))
+                yield Feature(name, kind, ("data", kind, key))
 
 
 def generated_columns(generate: Any) -> tuple[str, ...]:
@@ -54,7 +64,7 @@ def generated_columns(generate: Any) -> tuple[str, ...]:
 def _generated(raw: Raw) -> Iterator[Problem]:
     """Rows that are made up have columns that are known before they are made."""
     known = generated_columns(get(raw, "data", "generate"))
-    named = [(feature.column, feature.loc, True) for feature in _features(raw)]
+    named = [(feature.column, feature.loc, True) for feature in features_of(raw)]
     named += [
         (get(task, "label"), ("tasks", name, "label"), False)
         for name, task in tasks_of(raw).items()
@@ -85,8 +95,8 @@ def _source(raw: Raw) -> Iterator[Problem]:
 
 def _listed_once(raw: Raw) -> Iterator[Problem]:
     data = get(raw, "data")
-    first: dict[str, _Feature] = {}
-    for feature in _features(raw):
+    first: dict[str, Feature] = {}
+    for feature in features_of(raw):
         if seen := first.get(feature.column):
             where = "twice" if seen.kind == feature.kind else f"under {seen.kind} too"
             yield Problem(
@@ -111,7 +121,7 @@ def _no_leaks(raw: Raw) -> Iterator[Problem]:
     }
     split = get(raw, "data", "split", "column")
     made_up = get(raw, "data", "generate") is not None
-    for feature in _features(raw):
+    for feature in features_of(raw):
         column, rule = feature.column, ""
         if column in labels:
             rule = f"column {column} is the label of task {labels[column]}"
@@ -130,7 +140,7 @@ def _no_leaks(raw: Raw) -> Iterator[Problem]:
 def _shared_tables(raw: Raw) -> Iterator[Problem]:
     if not isinstance(get(raw, "data", "categorical", default=[]), list | Mapping):
         return
-    known = [feature.column for feature in _features(raw) if feature.kind == "categorical"]
+    known = [feature.column for feature in features_of(raw) if feature.kind == "categorical"]
     sequences = get(raw, "data", "sequence")
     for name, block in sequences.items() if isinstance(sequences, Mapping) else ():
         shares = block.get("shares") if isinstance(block, Mapping) else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from automtl.spec.domains import Choice, Domain, Fixed, FloatRange, IntRange, to_plain
 from automtl.spec.problems import BadValueError, Problem, closest, show
-from automtl.spec.scalars import Dims, Flag, Real, Rule, Whole
+from automtl.spec.scalars import Columns, Dims, Flag, Real, Rule, Whole
 
 __all__ = ["KnobRule"]
 
@@ -36,7 +36,7 @@ class KnobRule(Rule):
         try:
             return Fixed(self.scalar.read(value))
         except BadValueError:
-            if isinstance(value, list | tuple) and not isinstance(self.scalar, Dims):
+            if isinstance(value, list | tuple) and not isinstance(self.scalar, Dims | Columns):
                 rule = f"a list is neither a value nor a range: {show(value)}"
                 raise BadValueError(rule, f"write {self._example(value)}") from None
             if isinstance(value, list) and value and all(isinstance(v, list) for v in value):
@@ -172,7 +172,8 @@ class KnobRule(Rule):
             options = self.scalar.json_schema().get("enum")
             if isinstance(given, list | tuple) and given:
                 return f"{{choice: {show(given)}}}"
-            return f"{{choice: {show(options or [[64], [128, 64]])}}}"
+            lists = [[], ["user_id"]] if isinstance(self.scalar, Columns) else [[64], [128, 64]]
+            return f"{{choice: {show(options or lists)}}}"
         kind = self.kinds[0]
         if len(numbers) == 2 and numbers[0] < numbers[1]:
             if kind == "float" or all(number == int(number) for number in numbers):

@@ -13,6 +13,15 @@ from automtl.spec.schema import Spec
 __all__ = ["GATED_FAMILIES", "Knob", "Slot", "knobs", "slots", "space_size"]
 
 GATED_FAMILIES = ("omoe", "mmoe", "cgc", "ple")
+BINNED = ("buckets", "piecewise_linear")
+TRAINING = (
+    "lr",
+    "embedding_optimizer",
+    "embedding_lr",
+    "embedding_l2",
+    "weight_decay",
+    "batch_size",
+)
 WEIGHTED = ("fixed", "decay")  # loss weights do not apply to `uncertainty`, which learns its own
 
 
@@ -29,8 +38,8 @@ class Knob:
 class Slot:
     """A knob, free or fixed, and the field of a TrialConfig that it fills.
 
-    `key` is the task, for a field that is a mapping by task. The slot applies where the knob
-    `needs[0]`, which comes earlier, has one of the values `needs[1]`.
+    `key` is the task or column, for a field that is a mapping by name. The slot applies where
+    the knob `needs[0]`, which comes earlier, has one of the values `needs[1]`.
     """
 
     name: str
@@ -51,8 +60,8 @@ def slots(spec: Spec) -> tuple[Slot, ...]:
     found = [
         Slot(name="family", domain=_one_of(space.families), part="model", field="family"),
         Slot(name="dependency", domain=space.dependency, part="model", field="dependency"),
-        Slot(name="embedding_dim", domain=space.embedding_dim, part="model", field="embedding_dim"),
     ]
+    found += _input_slots(spec)
     for block in space.sharing:
         found += [
             Slot(
@@ -70,6 +79,7 @@ def slots(spec: Spec) -> tuple[Slot, ...]:
             ("expert_dims", None),
             ("tower_dims", None),
             ("gate_dims", ("family", GATED_FAMILIES)),
+            ("gate_features", ("family", GATED_FAMILIES)),
             ("dropout", None),
         )
     ]
@@ -89,11 +99,39 @@ def slots(spec: Spec) -> tuple[Slot, ...]:
             if task in by_task
         ]
     found += [
-        Slot(name=name, domain=getattr(space, name), part="train", field=name)
-        for name in ("lr", "embedding_optimizer", "embedding_lr", "weight_decay", "batch_size")
+        Slot(name=name, domain=getattr(space, name), part="train", field=name) for name in TRAINING
     ]
     found.append(Slot(name="epochs", domain=spec.search.epochs, part="train", field="epochs"))
     return tuple(found)
+
+
+def _input_slots(spec: Spec) -> list[Slot]:
+    """The knobs of what enters the trunk."""
+    space = spec.space
+    found = [
+        Slot(name="embedding_dim", domain=space.embedding_dim, part="model", field="embedding_dim")
+    ]
+    found += [
+        Slot(
+            name=f"embedding_dims.{column}",
+            domain=domain,
+            part="model",
+            field="embedding_dims",
+            key=column,
+        )
+        for column, domain in space.embedding_dims.items()
+    ]
+    found += [
+        Slot(name=name, domain=getattr(space, name), part="model", field=name, needs=needs)
+        for name, needs in (
+            ("embedding_dropout", None),
+            ("sequence_pooling", None),
+            ("numeric_encoding", None),
+            ("numeric_bins", ("numeric_encoding", BINNED)),
+            ("drop_features", None),
+        )
+    ]
+    return found
 
 
 def knobs(spec: Spec) -> tuple[Knob, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl.config import MODEL_COSTS, TaskSchema
-from automtl.spec.data_rules import DATA_RULES, check_files
+from automtl.spec.data_rules import DATA_RULES, check_files, features_of
 from automtl.spec.objectives import parse_limit, parse_name
 from automtl.spec.problems import BadValueError, Loc, Problem, closest
 from automtl.spec.raw import Raw, get, tasks_of
@@ -202,6 +202,58 @@ def _loss_weights(raw: Raw) -> Iterator[Problem]:
         yield Problem(loc=("space", "loss_weights"), rule=rule, hint=hint, on_key=True)
 
 
+def _named_features(raw: Raw) -> Iterator[Problem]:
+    """drop_features, gate_features and embedding_dims name features that there are."""
+    known = {
+        kind: [feature.column for feature in features_of(raw) if feature.kind == kind]
+        for kind in ("categorical", "numeric", "sequence")
+    }
+    every = [column for columns in known.values() for column in columns]
+    if not every:
+        return
+    named = [
+        ((*loc, index), column)
+        for key in ("drop_features", "gate_features")
+        for loc, columns in _options(raw, "space", key)
+        if isinstance(columns, list)
+        for index, column in enumerate(columns)
+    ]
+    for loc, column in named:
+        if isinstance(column, str) and column not in every:
+            hint = closest(column, every) or f"features: {', '.join(every[:6])}"
+            yield Problem(loc=loc, rule=f"there is no feature {column}", hint=hint)
+    for loc, columns in _options(raw, "space", "drop_features"):
+        if isinstance(columns, list) and set(every) <= {c for c in columns if isinstance(c, str)}:
+            yield Problem(loc=loc, rule="leaves no feature", hint="keep at least one")
+    sequences = get(raw, "data", "sequence")
+    shared = {
+        name: get(block, "shares")
+        for name, block in (sequences.items() if isinstance(sequences, Mapping) else ())
+    }
+    tables = known["categorical"] + [c for c in known["sequence"] if not shared.get(c)]
+    widths = get(raw, "space", "embedding_dims")
+    for column in widths if isinstance(widths, Mapping) else ():
+        if column not in tables:
+            rule = f"{column} has no embeddings of its own"
+            hint = closest(column, tables) or f"columns that have: {', '.join(tables[:6])}"
+            loc = ("space", "embedding_dims", column)
+            yield Problem(loc=loc, rule=rule, hint=hint, on_key=True)
+
+
+def _without_effect(raw: Raw) -> Iterator[Problem]:
+    """Free knobs about features of a kind that there is not."""
+    kinds = {feature.kind for feature in features_of(raw)}
+    for key, kind in (
+        ("sequence_pooling", "sequence"),
+        ("numeric_encoding", "numeric"),
+        ("numeric_bins", "numeric"),
+    ):
+        if kinds and kind not in kinds and isinstance(get(raw, "space", key), Mapping):
+            rule = f"has no effect: data names no {kind} column"
+            hint = f"take {key} away"
+            yield Problem(loc=("space", key), rule=rule, hint=hint, on_key=True)
+
+
 def _options(raw: Raw, *path: str) -> Iterator[tuple[Loc, Any]]:
     """The values of a choice knob, each with its place."""
     value = get(raw, *path)
@@ -222,4 +274,6 @@ RULES: tuple[Callable[[Raw], Iterator[Problem]], ...] = (
     _families,
     _dependency,
     _loss_weights,
+    _named_features,
+    _without_effect,
 )

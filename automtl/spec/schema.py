@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from automtl.config import Constraint, Objective, TaskKind, TaskSchema
+from automtl.config import Constraint, Objective, Precision, TaskKind, TaskSchema
 from automtl.data.paths import data_files
 from automtl.errors import SpecError
 from automtl.spec.base import Block, plain
@@ -77,6 +77,9 @@ class TrialSpec(Block):
 
     device: Annotated[Literal["auto", "cpu", "cuda"], DEVICE] = Field(
         "auto", description="auto: a GPU where there is one"
+    )
+    precision: Annotated[Precision, OneOf(get_args(Precision))] = Field(
+        "auto", description="of matrix products: fp32, bf16, or auto, bf16 where it was measured"
     )
     cpus: Annotated[float, Real(above=0)] = Field(1, description="CPU cores a trial takes")
     gpus: Annotated[float, Real(low=0, high=1)] = Field(

@@ -7,16 +7,26 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field
 
-from automtl.config import FAMILIES, Dependency, Family
+from automtl.config import (
+    FAMILIES,
+    MAX_NUMERIC_BINS,
+    Dependency,
+    EmbeddingOptimizer,
+    Family,
+    NumericEncoding,
+    SequencePooling,
+)
 from automtl.spec.base import Block
 from automtl.spec.domains import Domain, Fixed
 from automtl.spec.knob_rule import KnobRule
-from automtl.spec.scalars import Dims, OneOf, Real, Whole
+from automtl.spec.scalars import Columns, Dims, OneOf, Real, Whole
 
 __all__ = ["FAMILY_BLOCKS", "CountKnob", "FamilySpec", "PositiveKnob", "SpaceSpec"]
 
 CountKnob = Annotated[Domain, KnobRule(Whole(low=1))]
 PositiveKnob = Annotated[Domain, KnobRule(Real(above=0))]
+ShareKnob = Annotated[Domain, KnobRule(Real(low=0, below=1))]
+FeaturesKnob = Annotated[Domain, KnobRule(Columns())]
 
 
 class FamilySpec(Block):
@@ -124,6 +134,33 @@ class SpaceSpec(Block):
     """What may vary. A bare value is fixed; {int: ...}, {float: ...} and {choice: ...} are free."""
 
     embedding_dim: CountKnob = Field(Fixed(16), description="width of every embedding")
+    embedding_dims: Mapping[str, CountKnob] = Field(
+        {}, description="widths by column, where they differ from embedding_dim"
+    )
+    embedding_dropout: ShareKnob = Field(
+        Fixed(0.0), description="share of embedded inputs dropped while training"
+    )
+    sequence_pooling: Annotated[Domain, KnobRule(OneOf(get_args(SequencePooling)))] = Field(
+        Fixed("mean"),
+        description="how a sequence becomes one vector: mean, sum, or attention to the id of the"
+        " column whose embeddings it shares",
+    )
+    numeric_encoding: Annotated[Domain, KnobRule(OneOf(get_args(NumericEncoding)))] = Field(
+        Fixed("standard"),
+        description="how a number enters: standard, a scalar; buckets, an embedding of its bin;"
+        " piecewise_linear, a vector that is linear within each bin",
+    )
+    numeric_bins: Annotated[Domain, KnobRule(Whole(low=2, high=MAX_NUMERIC_BINS))] = Field(
+        Fixed(32), description="bins of a number, for buckets and piecewise_linear"
+    )
+    drop_features: FeaturesKnob = Field(
+        Fixed(()),
+        description="features to leave out; {choice: [[], [user_id]]} asks whether they help",
+    )
+    gate_features: FeaturesKnob = Field(
+        Fixed(()),
+        description="features that every gate reads beside its input: a domain, a scenario",
+    )
     sharing: tuple[AnyFamilySpec, ...] = Field(
         description="the families to search over, one block each",
         examples=[[{"family": "shared_bottom"}]],
@@ -142,7 +179,7 @@ class SpaceSpec(Block):
     gate_dims: Annotated[Domain, KnobRule(Dims())] = Field(
         Fixed(()), description="hidden layer widths of a gate; [] is a linear gate"
     )
-    dropout: Annotated[Domain, KnobRule(Real(low=0, below=1))] = Field(
+    dropout: ShareKnob = Field(
         Fixed(0.0), description="share of hidden units dropped while training"
     )
     loss_weights: Mapping[str, PositiveKnob] = Field(
@@ -157,10 +194,15 @@ class SpaceSpec(Block):
         {}, description="factor an epoch on a task's weight, for weighting: decay; 1 if left out"
     )
     lr: PositiveKnob = Field(Fixed(1e-3), description="learning rate of the dense part (AdamW)")
-    embedding_optimizer: Annotated[Domain, KnobRule(OneOf(("adagrad", "adam")))] = Field(
-        Fixed("adagrad"), description="optimizer of the embeddings"
+    embedding_optimizer: Annotated[Domain, KnobRule(OneOf(get_args(EmbeddingOptimizer)))] = Field(
+        Fixed("adagrad"),
+        description="optimizer of the embeddings: adagrad; rowwise_adagrad, with a single number of"
+        " state a row; adam, whose moments change only where a batch reads",
     )
     embedding_lr: PositiveKnob = Field(Fixed(0.05), description="learning rate of the embeddings")
+    embedding_l2: Annotated[Domain, KnobRule(Real(low=0))] = Field(
+        Fixed(0.0), description="L2 penalty on the embeddings that a batch reads"
+    )
     weight_decay: Annotated[Domain, KnobRule(Real(low=0))] = Field(
         Fixed(0.0), description="weight decay of the dense part"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,17 +13,19 @@ from automtl.config import (
     Family,
     FeatureSchema,
     ModelConfig,
+    NumericFeature,
     SequenceFeature,
     Table,
 )
 from automtl.spec.domains import Choice, Domain, Fixed, IntRange, default, describe
-from automtl.spec.knobs import knobs, space_size
+from automtl.spec.knobs import knobs, slots, space_size
 from automtl.spec.schema import Spec
 
 __all__ = ["KnobSummary", "ModelSize", "Summary", "summarize"]
 
 DIMS = ("expert_dims", "tower_dims", "gate_dims")
-MAX_CORNERS = 512  # of one family; beyond that, only the ends of each list of widths
+UNSIZED = ("family", "dependency", "dropout", "embedding_dropout")  # no matter of size
+MAX_CORNERS = 128  # of one family; beyond that, only the ends of each list of widths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +114,8 @@ def _edge_sizes(spec: Spec, features: FeatureSchema | None) -> list[ModelSize]:
     counted = features or _unsized_features(spec)
     tasks = spec.task_schemas()
     sizes = []
-    for block in spec.space.sharing:
-        for model in _corners(spec, block.family, block.knobs()):
+    for family in spec.space.families:
+        for model in _corners(spec, family):
             cost = costs(model, counted, tasks)
             sizes.append(
                 ModelSize(
@@ -126,28 +128,37 @@ def _edge_sizes(spec: Spec, features: FeatureSchema | None) -> list[ModelSize]:
     return sizes
 
 
-def _corners(spec: Spec, family: Family, own: Mapping[str, Domain]) -> Iterator[ModelConfig]:
+def _corners(spec: Spec, family: Family) -> Iterator[ModelConfig]:
     """The models of one family that can be its smallest or largest.
 
     The number of parameters rises with every whole-number knob, so all of these are at their low
-    or all at their high end; lists of widths have no such order and are all tried.
+    or all at their high end; what has no such order, lists of widths among it, is tried in full.
     """
-    space = spec.space
-    counts = {"embedding_dim": space.embedding_dim, **own}
-    gates = {"num_gates": counts.pop("num_gates")} if "num_gates" in counts else {}
-    lists = {name: _options(getattr(space, name)) for name in DIMS}
-    if math.prod(len(options) for options in lists.values()) > MAX_CORNERS:
-        lists = {name: (min(o, key=_volume), max(o, key=_volume)) for name, o in lists.items()}
-    others = lists | {name: _options(domain) for name, domain in gates.items()}
+    own = [
+        slot
+        for slot in slots(spec)
+        if slot.part == "model"
+        and slot.field not in UNSIZED
+        and (slot.needs is None or slot.needs[0] != "family" or family in slot.needs[1])
+    ]
+    tried = {slot: _options(slot.domain) for slot in own if not _is_count(slot.domain)}
+    if math.prod(len(options) for options in tried.values()) > MAX_CORNERS:
+        tried |= {
+            slot: tuple({min(options, key=_volume), max(options, key=_volume)})
+            for slot, options in tried.items()
+            if slot.field in DIMS
+        }
+    dependency = default(spec.space.dependency)
     for end in (min, max):
-        ends = {name: end(_ends(domain)) for name, domain in counts.items()}
-        for values in itertools.product(*others.values()):
-            yield ModelConfig(
-                family=family,
-                dependency=default(space.dependency),
-                **ends,
-                **dict(zip(others, values, strict=True)),
-            )
+        ends = {slot: end(_ends(slot.domain)) for slot in own if slot not in tried}
+        for values in itertools.product(*tried.values()):
+            fields: dict[str, Any] = {"family": family, "dependency": dependency}
+            for slot, value in (ends | dict(zip(tried, values, strict=True))).items():
+                if slot.key is None:
+                    fields[slot.field] = value
+                else:
+                    fields.setdefault(slot.field, {})[slot.key] = value
+            yield ModelConfig(**fields)
 
 
 def _unsized_features(spec: Spec) -> FeatureSchema:
@@ -161,7 +172,7 @@ def _unsized_features(spec: Spec) -> FeatureSchema:
     return FeatureSchema(
         tables=tuple(Table(name=name, num_rows=0) for name in names),
         categorical=tuple(CategoricalFeature(name=name, table=name) for name in data.categorical),
-        numeric=data.numeric,
+        numeric=tuple(NumericFeature(name=name) for name in data.numeric),
         sequence=sequence,
     )
 
@@ -176,6 +187,11 @@ def _ends(domain: Domain) -> tuple[Any, ...]:
             return (low, high)
         case _:
             return _options(domain)
+
+
+def _is_count(domain: Domain) -> bool:
+    values = _ends(domain)
+    return all(isinstance(value, int) for value in values)
 
 
 def _options(domain: Domain) -> tuple[Any, ...]:

@@ -1,18 +1,23 @@
-"""Batches straight from the memory-mapped rows; on a GPU the rows live on the device.
+"""Batches of encoded rows on the device that trains; no DataLoader.
 
-Shapes: N rows, B rows of a batch, C id columns, F numeric columns, K tasks.
+Shapes: N rows, B rows of a batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Batches", "resolve_device"]
+__all__ = ["Batches", "placement", "resolve_device"]
+
+RESIDENT_SHARE = 0.25  # of an accelerator's free memory: trials that share it each hold the rows
+Placement = Literal["host", "device", "streamed"]
 
 
 def resolve_device(device: str) -> torch.device:
@@ -22,37 +27,51 @@ def resolve_device(device: str) -> torch.device:
     return torch.device(device)
 
 
+def placement(num_bytes: int, device: torch.device, free_bytes: int) -> Placement:
+    """Where the rows lie while a trial trains.
+
+    `host`, for the CPU: copied out of the memory map batch by batch, so that memory stays flat.
+    `device`: on the accelerator as a whole, if they take at most a quarter of its free memory.
+    `streamed`, otherwise: gathered by a thread one batch ahead, in pinned memory.
+    """
+    if device.type == "cpu":
+        return "host"
+    return "device" if num_bytes <= RESIDENT_SHARE * free_bytes else "streamed"
+
+
 class Batches:
     """Rows of equal length side by side, handed out as tensors on `device`.
 
-    On the CPU a batch is copied out of the map when it is asked for, so memory stays flat. On a
-    GPU all arrays are moved there once.
+    `placed` overrules `placement`.
     """
 
-    def __init__(self, *arrays: NDArray[np.generic], device: torch.device) -> None:
-        self.num_rows = len(arrays[0])
+    def __init__(
+        self,
+        *arrays: NDArray[np.generic],
+        device: torch.device,
+        placed: Placement | None = None,
+    ) -> None:
+        self.num_rows, self.device = len(arrays[0]), device
+        self.num_bytes = sum(array.nbytes for array in arrays)
+        self.placed = placed or placement(self.num_bytes, device, _free_bytes(device))
         self._arrays = arrays
-        self._on_device = (
-            None
-            if device.type == "cpu"
-            else [torch.from_numpy(np.array(array)).to(device) for array in arrays]
-        )
+        if self.placed == "device":
+            self._tensors = [torch.from_numpy(np.array(array)).to(device) for array in arrays]
 
-    def take(self, rows_B: NDArray[np.int64]) -> list[Tensor]:
-        """The given rows of every array."""
-        if self._on_device is None:
-            return [torch.from_numpy(array.take(rows_B, axis=0)) for array in self._arrays]
-        index = torch.from_numpy(rows_B).to(self._on_device[0].device)
-        return [tensor.index_select(0, index) for tensor in self._on_device]
+    def take(self, rows_B: Tensor) -> list[Tensor]:
+        """The given rows of every array; `rows_B` is where the rows are, on the device or not."""
+        if self.placed == "device":
+            return [tensor.index_select(0, rows_B) for tensor in self._tensors]
+        return self._to_device(self._gather(rows_B))
 
     def in_order(self, batch_size: int) -> Iterator[list[Tensor]]:
         """All rows, in order; the last batch may be smaller."""
         for start in range(0, self.num_rows, batch_size):
-            stop = min(start + batch_size, self.num_rows)
-            if self._on_device is None:
-                yield [torch.from_numpy(np.array(array[start:stop])) for array in self._arrays]
+            part = slice(start, start + batch_size)
+            if self.placed == "device":
+                yield [tensor[part] for tensor in self._tensors]
             else:
-                yield [tensor[start:stop] for tensor in self._on_device]
+                yield self._to_device([torch.from_numpy(np.array(a[part])) for a in self._arrays])
 
     def shuffled(self, batch_size: int, generator: np.random.Generator) -> Iterator[list[Tensor]]:
         """Epoch after epoch without end, each a fresh permutation; batches of equal size.
@@ -60,10 +79,39 @@ class Batches:
         A batch may begin in one epoch and end in the next, so that no row is left out and every
         batch counts the same. A batch larger than the data is the whole data.
         """
-        batch_size = min(batch_size, self.num_rows)
-        pending = generator.permutation(self.num_rows)
+        rows = self._shuffled_rows(min(batch_size, self.num_rows), generator)
+        if self.placed != "streamed":
+            yield from map(self.take, rows)
+            return
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            ahead = thread.submit(self._gather, next(rows))
+            while True:
+                ready, ahead = ahead.result(), thread.submit(self._gather, next(rows))
+                yield self._to_device(ready)
+
+    def _shuffled_rows(self, batch_size: int, generator: np.random.Generator) -> Iterator[Tensor]:
+        """The rows of each batch, where `take` wants them: moved once an epoch."""
+        pending = self._permutation(generator)
         while True:
             if len(pending) < batch_size:
-                pending = np.concatenate([pending, generator.permutation(self.num_rows)])
-            yield self.take(pending[:batch_size])
+                pending = torch.cat([pending, self._permutation(generator)])
+            yield pending[:batch_size]
             pending = pending[batch_size:]
+
+    def _permutation(self, generator: np.random.Generator) -> Tensor:
+        rows_N = torch.from_numpy(generator.permutation(self.num_rows))
+        return rows_N.to(self.device) if self.placed == "device" else rows_N
+
+    def _gather(self, rows_B: Tensor) -> list[Tensor]:
+        index_B = rows_B.numpy()
+        taken = [torch.from_numpy(array.take(index_B, axis=0)) for array in self._arrays]
+        return [one.pin_memory() for one in taken] if self.device.type == "cuda" else taken
+
+    def _to_device(self, tensors: list[Tensor]) -> list[Tensor]:
+        if self.device.type == "cpu":
+            return tensors
+        return [tensor.to(self.device, non_blocking=True) for tensor in tensors]
+
+
+def _free_bytes(device: torch.device) -> int:
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0

@@ -14,21 +14,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from automtl.config import Evaluation, TrialConfig
+from automtl.config import Evaluation, Precision, TrialConfig
 from automtl.data.cache import EncodedData, Rows
 from automtl.errors import TrialFailedError
 from automtl.models.cost import costs
 from automtl.models.model import MultiTaskModel
+from automtl.models.plan import plan_model
 from automtl.training.batches import Batches, resolve_device
 from automtl.training.losses import MultiTaskLoss, task_targets
+from automtl.training.memory import check_fits
 from automtl.training.metrics import evaluate
-from automtl.training.optim import build_optimizers, step
+from automtl.training.precision import autocast, resolve_precision
+from automtl.training.step import Stepper
 
 __all__ = ["Trainer", "evaluation_epochs", "predict_rows"]
 
 REDUCTION = 3.0  # each evaluation comes after this times the examples of the one before
 STEPS_BETWEEN_CHECKS = 50  # of the loss for NaN: a check waits for the device
-PREDICT_BATCH_SIZE = 8192
+PREDICT_BATCH_SIZE = 2048  # activations of more rows leave the processor's cache
 
 
 def evaluation_epochs(epochs: float, num_evaluations: int) -> tuple[float, ...]:
@@ -37,7 +40,11 @@ def evaluation_epochs(epochs: float, num_evaluations: int) -> tuple[float, ...]:
 
 
 class Trainer:
-    """One trial in this process. The same seed gives the same numbers on the same device."""
+    """One trial in this process. The same seed gives the same numbers on the same device.
+
+    `notes` says, in sentences, what was done otherwise than asked. Raises TrialFailedError where
+    the model cannot fit the memory that is free.
+    """
 
     def __init__(
         self,
@@ -47,71 +54,115 @@ class Trainer:
         seed: int,
         device: str = "auto",
         num_evaluations: int = 3,
+        precision: Precision = "auto",
     ) -> None:
         self.config, self.data, self.seed = config, data, seed
         self.device = resolve_device(device)
+        self.precision, _ = resolve_precision(precision, self.device)
         self.num_evaluations = num_evaluations
-        generator = torch.Generator().manual_seed(seed)
-        self.model = MultiTaskModel(
-            config.model, data.features, data.tasks, generator=generator
-        ).to(self.device)
-        self.loss = MultiTaskLoss(config, data.tasks, log_scale=self.model.log_scale).to(
-            self.device
-        )
-        self.optimizers = build_optimizers(config.train, self.model, self.loss)
+        self.notes: list[str] = []
         self.costs = costs(config.model, data.features, data.tasks)
+        plan = plan_model(config.model, data.features, num_tasks=len(data.tasks))
+        check_fits(config, plan, self.device)
+        self.model = self._build()
 
     def run(self) -> Iterator[Evaluation]:
         """Yields after each evaluation on validation rows; whoever iterates may stop early.
 
-        Raises TrialFailedError where the loss is no longer finite.
+        A device out of memory before the first evaluation is given half the batch, once. Raises
+        TrialFailedError where that does not help, or the loss is no longer finite.
         """
-        rows = self.data.rows("train")
-        targets_NK = task_targets(
-            rows.labels_NK, self.data.tasks, dependency=self.config.model.dependency
+        batch_size, seen = self.config.train.batch_size, 0
+        try:
+            for evaluation in self._run(batch_size):
+                seen += 1
+                yield evaluation
+            return
+        except torch.OutOfMemoryError as error:
+            if seen or batch_size < 2:
+                raise self._out_of_memory(batch_size) from error
+        half = batch_size // 2
+        self.notes.append(f"out of memory at batch_size {batch_size}: trained with {half}")
+        self.model = self._build()
+        try:
+            yield from self._run(half)
+        except torch.OutOfMemoryError as error:
+            raise self._out_of_memory(half) from error
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """All metrics on the rows of `split`, and the model's costs."""
+        rows = self.data.rows(split)
+        with autocast(self.precision, self.device):
+            predictions = _predict(self.model, rows, PREDICT_BATCH_SIZE)
+        return evaluate(predictions, np.asarray(rows.labels_NK), self.data.tasks) | self.costs
+
+    def _build(self) -> MultiTaskModel:
+        generator = torch.Generator().manual_seed(self.seed)
+        model = MultiTaskModel(
+            self.config.model, self.data.features, self.data.tasks, generator=generator
         )
+        return model.to(self.device)
+
+    def _run(self, batch_size: int) -> Iterator[Evaluation]:
+        rows = self.data.rows("train")
+        dependency = self.config.model.dependency
+        targets_NK = task_targets(rows.labels_NK, self.data.tasks, dependency=dependency)
         batches = Batches(rows.ids_NC, rows.numeric_NF, targets_NK, device=self.device)
-        batch_size = min(self.config.train.batch_size, batches.num_rows)
+        if batches.placed == "streamed":
+            self.notes.append(
+                f"the rows ({batches.num_bytes / 1e9:.1f} GB) take more than a quarter of the"
+                " device's free memory: batches are copied there one by one"
+            )
+        if batch_size > batches.num_rows:
+            self.notes.append(
+                f"batch_size {batch_size} is more than the {batches.num_rows} train rows: every"
+                " batch is all of them"
+            )
+            batch_size = batches.num_rows
+        loss = MultiTaskLoss(self.config, self.data.tasks, log_scale=self.model.log_scale)
+        stepper = Stepper(
+            self.config.train, self.model, loss.to(self.device), precision=self.precision
+        )
         stream = batches.shuffled(batch_size, np.random.default_rng(self.seed))
         started, done = time.perf_counter(), 0
         for epochs in evaluation_epochs(self.config.train.epochs, self.num_evaluations):
-            target = max(1, done, math.ceil(epochs * batches.num_rows / batch_size))
-            self._train(stream, first_step=done, end_step=target, num_rows=batches.num_rows)
-            done = target
+            end = max(1, done, math.ceil(epochs * batches.num_rows / batch_size))
+            self._train(stepper, stream, steps=range(done, end), num_rows=batches.num_rows)
+            done = end
             yield Evaluation(
                 epochs=epochs,
                 examples=done * batch_size,
                 wall_s=time.perf_counter() - started,
                 metrics=self.evaluate("valid"),
+                notes=tuple(self.notes),
             )
 
-    def evaluate(self, split: str) -> dict[str, float]:
-        """All metrics on the rows of `split`, and the model's costs."""
-        rows = self.data.rows(split)
-        predictions = predict_rows(self.model, rows)
-        return evaluate(predictions, np.asarray(rows.labels_NK), self.data.tasks) | self.costs
-
     def _train(
-        self, stream: Iterator[list[Tensor]], *, first_step: int, end_step: int, num_rows: int
+        self, stepper: Stepper, stream: Iterator[list[Tensor]], *, steps: range, num_rows: int
     ) -> None:
-        """Steps `first_step` up to, not including, `end_step`."""
         self.model.train()
         with torch.random.fork_rng(devices=self._cuda_devices()):
-            torch.manual_seed(self.seed + first_step)  # dropout reads the global generator
-            for number in range(first_step, end_step):
+            torch.manual_seed(self.seed + steps.start)  # dropout reads the global generator
+            for number in steps:
                 ids_BC, numeric_BF, targets_BK = next(stream)
                 epochs = number * len(ids_BC) / num_rows
-                loss: Tensor = self.loss(self.model(ids_BC, numeric_BF), targets_BK, epochs=epochs)
-                step(self.optimizers, loss)
-                if number % STEPS_BETWEEN_CHECKS == 0 or number == end_step - 1:
+                loss = stepper.step(ids_BC, numeric_BF, targets_BK, epochs=epochs)
+                if number % STEPS_BETWEEN_CHECKS == 0 or number == steps.stop - 1:
                     _check_finite(loss, number)
 
     def _cuda_devices(self) -> list[torch.device]:
         return [self.device] if self.device.type == "cuda" else []
 
+    def _out_of_memory(self, batch_size: int) -> TrialFailedError:
+        peak = torch.cuda.max_memory_allocated(self.device) if self._cuda_devices() else 0
+        return TrialFailedError(
+            f"out of memory on {self.device} at batch_size {batch_size}, after"
+            f" {peak / 1e9:.1f} GB; a smaller batch_size, embedding_dim or expert_dims needs less"
+        )
+
 
 def _check_finite(loss: Tensor, number: int) -> None:
-    value = float(loss.detach())
+    value = float(loss)
     if not math.isfinite(value):
         raise TrialFailedError(
             f"the loss is {value} at step {number + 1}; a lower lr or embedding_lr may help"
@@ -122,8 +173,12 @@ def predict_rows(
     model: MultiTaskModel, rows: Rows, *, batch_size: int = PREDICT_BATCH_SIZE
 ) -> dict[str, NDArray[np.float32]]:
     """Predictions for all rows, in their order, named as by `MultiTaskModel.predict`."""
-    device = model.embedding.weight.device
+    predictions = _predict(model, rows, batch_size)
+    return {name: values.cpu().numpy() for name, values in predictions.items()}
+
+
+def _predict(model: MultiTaskModel, rows: Rows, batch_size: int) -> dict[str, Tensor]:
     model.eval()
-    batches = Batches(rows.ids_NC, rows.numeric_NF, device=device)
+    batches = Batches(rows.ids_NC, rows.numeric_NF, device=model.device)
     parts = [model.predict(ids, numeric) for ids, numeric in batches.in_order(batch_size)]
-    return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

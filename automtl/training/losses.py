@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import huber_loss, logsigmoid
+from torch.nn.functional import binary_cross_entropy_with_logits, huber_loss
 
 from automtl.config import TaskSchema, TrialConfig
 from automtl.models.dependency import joint_labels, joint_log_probs, parents_of
@@ -102,9 +102,9 @@ class MultiTaskLoss(nn.Module):
     def _elementwise(self, logits_BK: Tensor, target_BK: Tensor) -> Tensor:
         if self.is_joint:
             log_p_BK, log_not_BK = joint_log_probs(logits_BK, self.parents)
+            loss_BK = -(target_BK * log_p_BK + (1 - target_BK) * log_not_BK)
         else:
-            log_p_BK, log_not_BK = logsigmoid(logits_BK), logsigmoid(-logits_BK)
-        loss_BK = -(target_BK * log_p_BK + (1 - target_BK) * log_not_BK)
+            loss_BK = binary_cross_entropy_with_logits(logits_BK, target_BK, reduction="none")
         if all(task.kind == "binary" for task in self.tasks):
             return loss_BK
         columns = list(loss_BK.unbind(1))

@@ -1,6 +1,6 @@
-"""Metrics of predictions against labels, exact and over all rows at once.
+"""Metrics of predictions against labels, exact and over all rows at once, on any device.
 
-Shapes: N rows, K tasks, J rows of one case.
+Shapes: N rows, K tasks, J rows of one case, M groups of rows with equal scores.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from automtl.config import TaskSchema
 from automtl.models.dependency import joint_labels
@@ -17,35 +19,38 @@ from automtl.models.model import joint_name
 
 __all__ = ["AucCase", "auc", "auc_cases", "evaluate", "log_loss"]
 
-Floats = NDArray[np.float32] | NDArray[np.float64]
 SMALLEST_PROBABILITY = 1e-7
+Values = Tensor | NDArray[np.float32]
 
 
-def auc(labels_N: Floats, scores_N: Floats) -> float:
+def auc(labels_N: Values, scores_N: Values) -> float:
     """The area under the ROC curve: P(a positive scores higher), ties count one half.
 
-    The Mann-Whitney statistic over mid-ranks, so exact. NaN where all labels are alike.
+    The trapezoids between groups of equal scores, counted in integers, so exact. NaN where all
+    labels are alike.
     """
-    num_positive = float(np.sum(labels_N, dtype=np.float64))
-    num_negative = len(labels_N) - num_positive
+    sorted_N, order_N = torch.sort(_tensor(scores_N))
+    positives_N = _tensor(labels_N).index_select(0, order_N).cumsum(0, dtype=torch.int64)
+    is_last_N = torch.ones_like(sorted_N, dtype=torch.bool)
+    torch.ne(sorted_N[1:], sorted_N[:-1], out=is_last_N[:-1])
+    last_M = is_last_N.nonzero()[:, 0]
+    positives_M = positives_N.index_select(0, last_M)
+    negatives_M = last_M + 1 - positives_M
+    num_positive, num_negative = (int(counts[-1:].sum()) for counts in (positives_M, negatives_M))
     if num_positive == 0 or num_negative == 0:
         return float("nan")
-    order_N = np.argsort(scores_N)
-    sorted_N = scores_N[order_N]
-    starts_M = np.flatnonzero(np.concatenate(([True], sorted_N[1:] != sorted_N[:-1])))
-    ends_M = np.append(starts_M[1:], len(sorted_N))
-    positives_M = np.add.reduceat(labels_N[order_N].astype(np.float64), starts_M)
-    mid_ranks_M = (starts_M + ends_M + 1) / 2
-    rank_sum = float(positives_M @ mid_ranks_M)
-    return (rank_sum - num_positive * (num_positive + 1) / 2) / (num_positive * num_negative)
+    zero = positives_M.new_zeros(1)
+    gained_M = positives_M.diff(prepend=zero)
+    twice_M = negatives_M + torch.cat([zero, negatives_M[:-1]])
+    return int((gained_M * twice_M).sum()) / (2 * num_positive * num_negative)
 
 
-def log_loss(labels_N: Floats, probabilities_N: Floats) -> float:
+def log_loss(labels_N: Values, probabilities_N: Values) -> float:
     """The mean negative log likelihood in nats; probabilities are kept 1e-7 away from 0 and 1."""
-    p_N = np.clip(
-        probabilities_N.astype(np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY
-    )
-    return float(-np.mean(labels_N * np.log(p_N) + (1 - labels_N) * np.log1p(-p_N)))
+    labels_N = _tensor(labels_N)
+    p_N = _tensor(probabilities_N).double().clamp(SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    loss_N = labels_N * torch.log(p_N) + (1 - labels_N) * torch.log1p(-p_N)
+    return -float(loss_N.mean())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,28 +83,44 @@ def auc_cases(labels_NK: NDArray[np.float32], tasks: tuple[TaskSchema, ...]) -> 
 
 
 def evaluate(
-    predictions: Mapping[str, NDArray[np.float32]],
+    predictions: Mapping[str, Values],
     labels_NK: NDArray[np.float32],
     tasks: tuple[TaskSchema, ...],
 ) -> dict[str, float]:
-    """All metrics of all tasks, by objective name (`click.auc`).
+    """All metrics of all tasks, by objective name (`click.auc`), computed where predictions are.
 
     A task's own metrics are over the rows where its label is observed (for a conditional task:
     where its condition holds); `joint_*` over all impressions.
     """
     metrics: dict[str, float] = {}
     for case in auc_cases(labels_NK, tasks):
-        scores_J = predictions[case.prediction][case.rows_J]
-        metrics[case.name] = auc(case.labels_J, scores_J)
-        metrics[f"{case.name.removesuffix('auc')}logloss"] = log_loss(case.labels_J, scores_J)
+        scores_J = _at(predictions[case.prediction], case.rows_J)
+        labels_J = torch.from_numpy(case.labels_J).to(scores_J.device)
+        metrics[case.name] = auc(labels_J, scores_J)
+        metrics[f"{case.name.removesuffix('auc')}logloss"] = log_loss(labels_J, scores_J)
     for column, task in enumerate(tasks):
         if task.kind == "regression":
-            observed_N = ~np.isnan(labels_NK[:, column])
-            scores_J = predictions[task.name][observed_N]
-            error_J = scores_J.astype(np.float64) - labels_NK[observed_N, column]
-            metrics[f"{task.name}.mae"] = float(np.mean(np.abs(error_J)))
-            metrics[f"{task.name}.rmse"] = float(np.sqrt(np.mean(error_J**2)))
+            rows_J = np.flatnonzero(~np.isnan(labels_NK[:, column]))
+            scores_J = _at(predictions[task.name], rows_J).double()
+            error_J = scores_J - torch.from_numpy(labels_NK[rows_J, column]).to(scores_J.device)
+            metrics[f"{task.name}.mae"] = float(error_J.abs().mean())
+            metrics[f"{task.name}.rmse"] = float(error_J.square().mean().sqrt())
     return metrics
+
+
+def _at(values: Values, rows_J: NDArray[np.int64]) -> Tensor:
+    """The given rows; all of them, in order, are the values themselves."""
+    values_N = _tensor(values)
+    if len(rows_J) == len(values_N):
+        return values_N
+    return values_N.index_select(0, torch.from_numpy(rows_J).to(values_N.device))
+
+
+def _tensor(values: Values) -> Tensor:
+    """An array's memory as a tensor; a copy where it is not ours to write to, as torch asks."""
+    if isinstance(values, Tensor):
+        return values
+    return torch.from_numpy(np.require(values, requirements="W"))
 
 
 def _case(name: str, space: str, prediction: str, labels_N: NDArray[np.float32]) -> AucCase:

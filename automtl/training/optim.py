@@ -1,4 +1,4 @@
-"""Two optimisers: one for the embedding tables (a batch's rows only), one for the rest.
+"""One optimiser a table of embeddings (a batch's rows only), one for the dense part.
 
 Adagrad on the embeddings is the default: on click data an id seen rarely needs large steps and one
 seen often small ones, and one epoch is all there is.
@@ -6,51 +6,51 @@ seen often small ones, and one epoch is all there is.
 
 from __future__ import annotations
 
-import torch
-from torch import nn
-from torch.optim import Adagrad, AdamW, Optimizer, SparseAdam
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
 
 from automtl.config import TrainConfig
 from automtl.models.model import MultiTaskModel
+from automtl.training.tables import TableOptimizer, build_table_optimizer
 
-__all__ = ["build_optimizers", "step"]
+__all__ = ["build_dense_optimizer", "build_table_optimizers", "dense_parameters"]
 
 LOSS_LR = 1e-2  # of the learned log-variances of uncertainty weighting, which have few steps
+FUSED_ON = ("cpu", "cuda")
 
 
-def build_optimizers(
-    config: TrainConfig, model: MultiTaskModel, loss: nn.Module
-) -> tuple[Optimizer, ...]:
-    """(embeddings, dense part and learned loss weights). Weight decay is on dense matrices only."""
-    # torch warns until a choice is made; our indices come from the encoder and are in range
-    torch.sparse.check_sparse_tensor_invariants.disable()  # type: ignore[no-untyped-call]
-    table = model.embedding.weight
-    embedding: Optimizer
-    if config.embedding_optimizer == "adagrad":
-        embedding = Adagrad([table], lr=config.embedding_lr)
-    else:
-        embedding = SparseAdam([table], lr=config.embedding_lr)
-    dense = [parameter for parameter in model.parameters() if parameter is not table]
+def build_table_optimizers(config: TrainConfig, model: MultiTaskModel) -> list[TableOptimizer]:
+    """One for each parameter of the embedding store, in its order."""
+    return [
+        build_table_optimizer(
+            config.embedding_optimizer, table, lr=config.embedding_lr, l2=config.embedding_l2
+        )
+        for table in model.embedding.weights
+    ]
+
+
+def build_dense_optimizer(config: TrainConfig, model: MultiTaskModel, loss: nn.Module) -> Optimizer:
+    """AdamW on all but the tables, and on learned loss weights; weight decay on matrices only."""
+    dense = dense_parameters(model)
     matrices = [parameter for parameter in dense if _is_matrix(parameter)]
     others = [parameter for parameter in dense if not _is_matrix(parameter)]
-    groups: list[dict[str, object]] = [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
+    groups: list[dict[str, object]] = [{"params": others, "weight_decay": 0.0}]
+    if config.weight_decay:
+        groups.append({"params": matrices, "weight_decay": config.weight_decay})
+    else:  # one group: a step of the optimiser costs by the group
+        others += matrices
     learned = list(loss.parameters())
     if learned:
         groups.append({"params": learned, "lr": LOSS_LR, "weight_decay": 0.0})
-    return embedding, AdamW(groups, lr=config.lr, fused=True)
+    fused = matrices[0].device.type in FUSED_ON
+    return AdamW(groups, lr=config.lr, fused=fused, foreach=not fused)
 
 
-def _is_matrix(parameter: nn.Parameter) -> bool:
+def dense_parameters(model: MultiTaskModel) -> list[Tensor]:
+    """All parameters but the embedding tables."""
+    tables = {id(table) for table in model.embedding.weights}
+    return [parameter for parameter in model.parameters() if id(parameter) not in tables]
+
+
+def _is_matrix(parameter: Tensor) -> bool:
     return parameter.ndim == 3 and parameter.shape[1] > 1  # biases are [M, 1, O]
-
-
-def step(optimizers: tuple[Optimizer, ...], loss: torch.Tensor) -> None:
-    """One step of all optimisers on `loss`."""
-    for optimizer in optimizers:
-        optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    for optimizer in optimizers:
-        optimizer.step()

@@ -47,6 +47,7 @@ def study(root):
         weights_dir=study.run_dir / "weights",
         cache_dir=data.directory,
         device="cpu",
+        precision="fp32",
         num_threads=1,
         num_evaluations=1,
     )

@@ -89,7 +89,7 @@ def test_ids_and_numbers_of_any_rows(train, rows, shares):
     assert np.isfinite(inputs.numeric_NF).all()
     is_missing = np.array([row[1] is None or row[1] != row[1] for row in rows], dtype=bool)
     assert (inputs.numeric_NF[is_missing, 0] == 0).all()
-    if encoder.features.numeric == ("number", "number:missing"):
+    if [one.name for one in encoder.features.numeric] == ["number", "number:missing"]:
         assert (inputs.numeric_NF[:, 1] == is_missing).all()
 
 

@@ -9,12 +9,14 @@ from automtl.config import (
     CategoricalFeature,
     FeatureSchema,
     ModelConfig,
+    NumericFeature,
     SequenceFeature,
     Table,
     TaskSchema,
 )
 from automtl.models.model import MultiTaskModel
 
+EDGES = (-1.5, -0.5, -0.1, 0.2, 0.4, 0.9, 1.3, 2.0, 2.5)  # 2 bins, 4 bins, …
 CLICK_AND_CONVERSION = (TaskSchema(name="click"), TaskSchema(name="buy", given="click"))
 
 
@@ -25,7 +27,10 @@ def make_features(*, num_tables=2, rows=6, num_numeric=2, max_len=3) -> FeatureS
     return FeatureSchema(
         tables=tuple(Table(name=name, num_rows=rows + i) for i, name in enumerate(names)),
         categorical=tuple(CategoricalFeature(name=name, table=name) for name in names),
-        numeric=tuple(f"x{number}" for number in range(num_numeric)),
+        numeric=tuple(
+            NumericFeature(name=f"x{number}", edges=EDGES[: 3 + 2 * number])
+            for number in range(num_numeric)
+        ),
         sequence=sequence,
     )
 

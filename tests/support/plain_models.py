@@ -26,6 +26,7 @@ def _plain_row(model: MultiTaskModel, ids: Tensor, numeric: Tensor, task: int) -
         return _tower(model, task)(bottom(_input(model, ids, numeric, copy=task)))[0]
 
     x = _input(model, ids, numeric, copy=0)
+    beside = [x[start:stop] for start, stop in _chosen(model)]  # what gates read too
     own, shared = [x] * num_tasks, x
     num_levels = config.num_levels if config.family == "ple" else 1
     for number in range(num_levels):
@@ -35,32 +36,109 @@ def _plain_row(model: MultiTaskModel, ids: Tensor, numeric: Tensor, task: int) -
         mixed = []
         for k in range(num_tasks):
             seen = shared_experts + task_experts[k]
-            mixed.append(_mix(_task_gate(level, k), own[k], seen))
+            mixed.append(_mix(_task_gate(level, k), torch.cat([*beside, own[k]]), seen))
         if number < num_levels - 1:
             everything = shared_experts + [f for experts in task_experts for f in experts]
-            shared = _mix(_expert(level.shared_gate, 0, 0), shared, everything)
+            gate = _expert(level.shared_gate, 0, 0)
+            shared = _mix(gate, torch.cat([*beside, shared]), everything)
         own = mixed
     return _tower(model, task)(own[task])[0]
 
 
 def _input(model: MultiTaskModel, ids: Tensor, numeric: Tensor, *, copy: int) -> Tensor:
-    features, weight = model.features, model.embedding.weight
-    starts, total = {}, 0
-    for table in features.tables:
-        starts[table.name] = total
-        total += table.num_rows
-    base = copy * total
-    parts = [
-        weight[base + starts[feature.table] + int(ids[column])]
-        for column, feature in enumerate(features.categorical)
+    """The parts of the input in their order: by width of table, then coded numbers, scalars."""
+    config, features = model.config, model.features
+    dropped = set(config.drop_features)
+    numbers = [
+        (column, feature)
+        for column, feature in enumerate(features.numeric)
+        if feature.name not in dropped
     ]
-    column = len(features.categorical)
+    cuttable = [pair for pair in numbers if len(pair[1].edges) > 2]
+    ways = {"standard": [], "buckets": cuttable, "piecewise_linear": cuttable}
+    encoded = ways[config.numeric_encoding]
+    bucketed = encoded if config.numeric_encoding == "buckets" else []
+
+    sizes = {table.name: table.num_rows for table in features.tables}
+    singles = [
+        (feature.table, int(ids[column]))
+        for column, feature in enumerate(features.categorical)
+        if feature.name not in dropped
+    ]
+    for column, feature in bucketed:
+        inner = _cut(feature.edges, config.numeric_bins)[1:-1]
+        sizes[feature.name] = len(inner) + 1
+        singles.append((feature.name, sum(float(numeric[column]) >= edge for edge in inner)))
+    sequences, column = [], len(features.categorical)
     for feature in features.sequence:
-        items = [int(i) for i in ids[column : column + feature.max_len] if i > 0]
-        vectors = [weight[base + starts[feature.table] + item] for item in items]
-        parts.append(sum(vectors) / len(vectors) if vectors else torch.zeros(weight.shape[1]))
+        if feature.name not in dropped:
+            items = [int(i) for i in ids[column : column + feature.max_len] if i > 0]
+            sequences.append((feature.table, items))
         column += feature.max_len
-    return torch.cat([*parts, numeric])
+
+    tables = list(dict.fromkeys([*(t for t, _ in singles), *(t for t, _ in sequences)]))
+    width_of = {t: config.embedding_dims.get(t, config.embedding_dim) for t in tables}
+    units = [_mlp(bank, copy) for bank in model.embedding.attention]
+    parts = []
+    for number, width in enumerate(dict.fromkeys(width_of.values())):
+        weight, start, rows = model.embedding.weights[number], {}, 0
+        for table in tables:
+            if width_of[table] == width:
+                start[table] = rows
+                rows += sizes[table]
+        weight = weight[copy * rows : (copy + 1) * rows]
+        parts += [weight[start[table] + item] for table, item in singles if table in start]
+        for table, items in sequences:
+            if table in start:
+                vectors = [weight[start[table] + item] for item in items]
+                targets = [weight[start[t] + item] for t, item in singles if t == table]
+                parts.append(_pool(config.sequence_pooling, vectors, targets, units, width))
+    if config.numeric_encoding == "piecewise_linear":
+        parts += _piecewise_linear(model.embedding.code, config, cuttable, numeric, copy)
+    scalars = [numeric[column : column + 1] for column, f in numbers if (column, f) not in encoded]
+    return torch.cat([*parts, *scalars])
+
+
+def _cut(edges, num_bins):
+    num_bins = min(num_bins, len(edges) - 1)
+    return [edges[round(i * (len(edges) - 1) / num_bins)] for i in range(num_bins + 1)]
+
+
+def _pool(pooling, vectors, targets, units, width):
+    """The mean, the sum, or Σ a(v, target) v; no item is the zero vector."""
+    unit = units.pop(0) if pooling == "attention" and targets else None
+    if not vectors:
+        return torch.zeros(width, dtype=torch.float64)
+    if unit is not None:
+        (q,) = targets
+        return sum(unit(torch.cat([v, q, q - v, q * v]))[0] * v for v in vectors)
+    return sum(vectors) if pooling == "sum" else sum(vectors) / len(vectors)
+
+
+def _piecewise_linear(code, config, cuttable, numeric, copy):
+    """Gorishniy et al. 2022, eq. 1: the code of a number, through a linear layer of its own."""
+    parts, first = [], 0
+    for place, (column, feature) in enumerate(cuttable):
+        x, edges = float(numeric[column]), _cut(feature.edges, config.numeric_bins)
+        num_bins = len(edges) - 1
+        vector = code.bias[copy, 0, place]
+        for t in range(num_bins):
+            if x < edges[t] and t > 0:
+                e = 0.0
+            elif x >= edges[t + 1] and t < num_bins - 1:
+                e = 1.0
+            else:
+                e = (x - edges[t]) / (edges[t + 1] - edges[t])
+            vector = vector + e * code.weight[copy, first + t]
+        first += num_bins
+        parts.append(vector)
+    return parts
+
+
+def _chosen(model):
+    """Where the chosen features of the gates stand in the input."""
+    slices = model.embedding.plan.slices
+    return [slices[name] for name in model.config.gate_features if name in slices]
 
 
 def _mlp(bank, number):

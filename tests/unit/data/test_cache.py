@@ -57,7 +57,7 @@ def test_rows_lie_by_split_in_the_order_of_the_source_and_know_their_place_in_it
     data = open_data(spec)
     assert dict(data.num_rows) == {"train": 30, "valid": 15, "test": 15}
     assert [task.name for task in data.tasks] == ["click", "buy"]
-    assert data.features.numeric == ("age", "age:missing")
+    assert [one.name for one in data.features.numeric] == ["age", "age:missing"]
     frame, encoder = rows(), data.encoder
     for split in ("train", "valid", "test"):
         part, source = data.rows(split), data.source_rows(split)

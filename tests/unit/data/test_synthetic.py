@@ -77,6 +77,11 @@ def test_the_two_regressions_are_as_related_as_asked_for(correlation):
     assert cosine == pytest.approx(correlation, abs=0.1)
 
 
+def test_at_correlation_1_the_two_regressions_differ_by_their_noise_alone():
+    frame = regression_pair(4000, 3, correlation=1.0, num_features=32)
+    assert (frame["y1"] - frame["y2"]).var() == pytest.approx(2 * 0.01, rel=0.1)
+
+
 def test_a_spec_asks_for_them_by_name():
     tasks = {"a": {"label": "y1", "type": "regression"}}
     asked = {"name": "regression_pair", "num_rows": 50, "seed": 2, "correlation": 0.25}

@@ -322,33 +322,33 @@ def test_a_pickle_is_not_opened(copied, tmp_path):
 
 
 def spoil_shape(state):
-    state["embedding.weight"] = torch.cat([state["embedding.weight"], torch.zeros(1, 4)])
+    state["embedding.weights.0"] = torch.cat([state["embedding.weights.0"], torch.zeros(1, 4)])
 
 
 def spoil_type(state):
-    state["embedding.weight"] = state["embedding.weight"].double()
+    state["embedding.weights.0"] = state["embedding.weights.0"].double()
 
 
 def spoil_value(state):
-    state["embedding.weight"][0, 0] = float("nan")
+    state["embedding.weights.0"][0, 0] = float("nan")
 
 
 def spoil_name(state):
-    state["embeddings"] = state.pop("embedding.weight")
+    state["embeddings"] = state.pop("embedding.weights.0")
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_shape, r"embedding.weight is torch.float32 .*, not torch.float32"),
-        (spoil_type, "embedding.weight is torch.float64"),
+        (spoil_shape, r"embedding.weights.0 is torch.float32 .*, not torch.float32"),
+        (spoil_type, "embedding.weights.0 is torch.float64"),
         (spoil_value, "values that are not finite"),
-        (spoil_name, "embedding.weight is missing"),
+        (spoil_name, "embedding.weights.0 is missing"),
     ],
 )
 def test_weights_must_be_exactly_the_models(copied, spoil, message):
     state = load_file(copied / "model.safetensors")
-    state["embedding.weight"] = state["embedding.weight"].clone()
+    state["embedding.weights.0"] = state["embedding.weights.0"].clone()
     spoil(state)
     save_file(state, copied / "model.safetensors")
     change(copied)

@@ -82,7 +82,8 @@ def test_null_is_the_same_as_left_out_where_a_key_is_optional():
         ({"space.epochs": 2}, {"space.epochs": "unknown key; it belongs under search"}),
         ({"data": None}, {"data": "holds nothing; its keys: path, generate, split, categorical, "
           "numeric, sequence"}),
-        ({"trial": "cpu"}, {"trial": "must be a mapping, not cpu; its keys: device, cpus, gpus"}),
+        ({"trial": "cpu"}, {"trial": "must be a mapping, not cpu; its keys: device, precision, "
+          "cpus, gpus"}),
         ({"trial.device": "gpu"}, {"trial.device": "must be one of auto, cpu, cuda, not gpu; "
           "write cuda"}),
         ({"trial.gpus": 2}, {"trial.gpus": "must be at least 0 and at most 1, not 2"}),

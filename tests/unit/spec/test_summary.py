@@ -5,7 +5,14 @@ import json
 import pytest
 from support.spec_dict import make
 
-from automtl.config import CategoricalFeature, FeatureSchema, ModelConfig, SequenceFeature, Table
+from automtl.config import (
+    CategoricalFeature,
+    FeatureSchema,
+    ModelConfig,
+    NumericFeature,
+    SequenceFeature,
+    Table,
+)
 from automtl.models.cost import costs
 from automtl.spec.summary import summarize
 
@@ -29,7 +36,7 @@ FEATURES = FeatureSchema(
         CategoricalFeature(name="user", table="user"),
         CategoricalFeature(name="item", table="item"),
     ),
-    numeric=("price",),
+    numeric=(NumericFeature(name="price", edges=(-1.0, 0.0, 0.5, 2.0)),),
     sequence=(SequenceFeature(name="history", table="item", max_len=5),),
 )
 
