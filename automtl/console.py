@@ -154,6 +154,7 @@ def trial_comment(study: Study, record: TrialRecord) -> str:
     lines = [f"{record.id} · {text.model_name(record.config)} · {', '.join(tags)}"]
     if record.reason:
         lines.append(record.reason)
+    lines += record.notes
     gains = study.gains(record)
     for name, value in record.metrics.items():
         line = f"{name} {text.metric(name, value)}"

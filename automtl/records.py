@@ -69,6 +69,11 @@ class TrialRecord:
     def metrics(self) -> Mapping[str, float]:
         return self.evaluations[-1].metrics if self.evaluations else {}
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the trial did otherwise than asked."""
+        return self.evaluations[-1].notes if self.evaluations else ()
+
 
 def task_objectives(objectives: Sequence[Objective]) -> list[Objective]:
     """The objectives that are metrics of tasks, not costs of the model."""

@@ -119,11 +119,10 @@ class EmbeddingStore(nn.Module):
         parts: list[Tensor] = []
         units = cast("Iterator[MLPBank]", iter(self.attention))
         for lookup, vectors_GBCD in zip(self.plan.lookups, vectors, strict=True):
-            singles = vectors_GBCD
-            if lookup.pools:
-                singles = vectors_GBCD[:, :, : len(lookup.singles)]
-            parts.append(singles.flatten(2))
-            parts += self._pools(lookup, vectors_GBCD, ids_BC, units)
+            lengths = [len(lookup.singles), *(pool.length for pool in lookup.pools)]
+            singles_GBCD, *items = torch.split(vectors_GBCD, lengths, dim=2)
+            parts.append(singles_GBCD.flatten(2))
+            parts += self._pools(lookup, singles_GBCD, items, ids_BC, units)
         if self.dropout and self.training:
             parts = [dropout(part, self.dropout) for part in parts]
         if self.code is not None:
@@ -136,14 +135,19 @@ class EmbeddingStore(nn.Module):
         return torch.cat(parts, dim=2)
 
     def _pools(
-        self, lookup: Lookup, vectors_GBCD: Tensor, ids_BC: Tensor, units: Iterator[MLPBank]
+        self,
+        lookup: Lookup,
+        singles_GBCD: Tensor,
+        items: Sequence[Tensor],
+        ids_BC: Tensor,
+        units: Iterator[MLPBank],
     ) -> Iterator[Tensor]:
-        for pool in lookup.pools:
-            items_GBLD = vectors_GBCD[:, :, pool.start : pool.start + pool.length]
+        """Each sequence as one vector, from the vectors of its items [G, B, L, D]."""
+        for pool, items_GBLD in zip(lookup.pools, items, strict=True):
             first = lookup.sources[pool.start]
             present_BL = (ids_BC[:, first : first + pool.length] > 0).to(items_GBLD.dtype)
             if pool.target is not None:
-                target_GBD = vectors_GBCD[:, :, pool.target]
+                target_GBD = singles_GBCD[:, :, pool.target]
                 yield attention_pool(items_GBLD, present_BL, target_GBD, next(units))
             elif self.pooling == "sum":
                 yield sum_pool(items_GBLD, present_BL)

@@ -182,6 +182,7 @@ def _cells(study: Study, marks: Marks, record: TrialRecord) -> dict[str, Any]:
             for objective in study.objectives
         ],
         "epochs": f"{record.evaluations[-1].epochs:.3g}" if record.evaluations else "",
+        "notes": record.notes,
         "seconds": seconds,
         "took": "" if seconds is None else text.duration(seconds),
     }

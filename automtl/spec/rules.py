@@ -211,17 +211,20 @@ def _named_features(raw: Raw) -> Iterator[Problem]:
     every = [column for columns in known.values() for column in columns]
     if not every:
         return
-    named = [
-        ((*loc, index), column)
+    lists = [
+        (loc, columns)
         for key in ("drop_features", "gate_features")
         for loc, columns in _options(raw, "space", key)
         if isinstance(columns, list)
-        for index, column in enumerate(columns)
     ]
-    for loc, column in named:
-        if isinstance(column, str) and column not in every:
-            hint = closest(column, every) or f"features: {', '.join(every[:6])}"
-            yield Problem(loc=loc, rule=f"there is no feature {column}", hint=hint)
+    for loc, columns in lists:
+        for index, column in enumerate(columns):
+            if isinstance(column, str) and column not in every:
+                hint = closest(column, every) or f"features: {', '.join(every[:6])}"
+                yield Problem(loc=(*loc, index), rule=f"there is no feature {column}", hint=hint)
+            elif column in columns[:index]:
+                rule = f"{column} stands twice"
+                yield Problem(loc=(*loc, index), rule=rule, hint="take one away")
     for loc, columns in _options(raw, "space", "drop_features"):
         if isinstance(columns, list) and set(every) <= {c for c in columns if isinstance(c, str)}:
             yield Problem(loc=loc, rule="leaves no feature", hint="keep at least one")

@@ -58,9 +58,11 @@ class Trainer:
     ) -> None:
         self.config, self.data, self.seed = config, data, seed
         self.device = resolve_device(device)
-        self.precision, _ = resolve_precision(precision, self.device)
         self.num_evaluations = num_evaluations
         self.notes: list[str] = []
+        self.precision, why = resolve_precision(precision, self.device)
+        if (precision, self.precision) == ("auto", "bf16"):
+            self.notes.append(f"precision bf16 ({why})")
         self.costs = costs(config.model, data.features, data.tasks)
         plan = plan_model(config.model, data.features, num_tasks=len(data.tasks))
         check_fits(config, plan, self.device)
@@ -72,7 +74,7 @@ class Trainer:
         A device out of memory before the first evaluation is given half the batch, once. Raises
         TrialFailedError where that does not help, or the loss is no longer finite.
         """
-        batch_size, seen = self.config.train.batch_size, 0
+        batch_size, seen = self._batch_size(), 0
         try:
             for evaluation in self._run(batch_size):
                 seen += 1
@@ -82,9 +84,10 @@ class Trainer:
             if seen or batch_size < 2:
                 raise self._out_of_memory(batch_size) from error
         half = batch_size // 2
-        self.notes.append(f"out of memory at batch_size {batch_size}: trained with {half}")
-        self.model = self._build()
+        self._note(f"out of memory at batch_size {batch_size}: trained with {half}")
         try:
+            del self.model  # or there would be two of them
+            self.model = self._build()
             yield from self._run(half)
         except torch.OutOfMemoryError as error:
             raise self._out_of_memory(half) from error
@@ -103,22 +106,30 @@ class Trainer:
         )
         return model.to(self.device)
 
+    def _batch_size(self) -> int:
+        """The one asked for, or all train rows where there are fewer."""
+        asked, num_rows = self.config.train.batch_size, len(self.data.rows("train"))
+        if asked > num_rows:
+            self._note(
+                f"batch_size {asked} is more than the {num_rows} train rows: every batch is all of"
+                " them"
+            )
+        return min(asked, num_rows)
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
     def _run(self, batch_size: int) -> Iterator[Evaluation]:
         rows = self.data.rows("train")
         dependency = self.config.model.dependency
         targets_NK = task_targets(rows.labels_NK, self.data.tasks, dependency=dependency)
         batches = Batches(rows.ids_NC, rows.numeric_NF, targets_NK, device=self.device)
         if batches.placed == "streamed":
-            self.notes.append(
+            self._note(
                 f"the rows ({batches.num_bytes / 1e9:.1f} GB) take more than a quarter of the"
                 " device's free memory: batches are copied there one by one"
             )
-        if batch_size > batches.num_rows:
-            self.notes.append(
-                f"batch_size {batch_size} is more than the {batches.num_rows} train rows: every"
-                " batch is all of them"
-            )
-            batch_size = batches.num_rows
         loss = MultiTaskLoss(self.config, self.data.tasks, log_scale=self.model.log_scale)
         stepper = Stepper(
             self.config.train, self.model, loss.to(self.device), precision=self.precision

@@ -45,11 +45,18 @@ def merge(rows_N: Tensor, grads_ND: Tensor) -> tuple[Tensor, Tensor]:
     values: a row stands there as often as before, each time with the sum. The order of the
     additions follows from the rows alone, so that equal batches give equal bits.
     """
-    keys_N, order_N = torch.sort(rows_N, stable=True)
-    is_first_N = torch.cat([torch.ones_like(keys_N[:1]), keys_N[1:] != keys_N[:-1]]).bool()
-    if rows_N.device.type == "cpu":
-        first_U = is_first_N.nonzero()[:, 0]
-        return keys_N[first_U].long(), embedding_bag(order_N, grads_ND, first_U, mode="sum")
+    merge_on = _merge_compact if rows_N.device.type == "cpu" else _merge_static
+    return merge_on(rows_N, grads_ND)
+
+
+def _merge_compact(rows_N: Tensor, grads_ND: Tensor) -> tuple[Tensor, Tensor]:
+    keys_N, order_N, is_first_N = _sorted(rows_N)
+    first_U = is_first_N.nonzero()[:, 0]
+    return keys_N[first_U].long(), embedding_bag(order_N, grads_ND, first_U, mode="sum")
+
+
+def _merge_static(rows_N: Tensor, grads_ND: Tensor) -> tuple[Tensor, Tensor]:
+    keys_N, order_N, is_first_N = _sorted(rows_N)
     num_rows = len(keys_N)
     places_N = torch.arange(num_rows, device=keys_N.device)
     group_N = is_first_N.cumsum(0) - 1
@@ -58,6 +65,13 @@ def merge(rows_N: Tensor, grads_ND: Tensor) -> tuple[Tensor, Tensor]:
     begins.scatter_(0, torch.where(is_first_N, group_N, num_rows), places_N)
     sums_ND = embedding_bag(order_N, grads_ND, begins[:num_rows], mode="sum")
     return keys_N.long(), sums_ND.index_select(0, group_N)
+
+
+def _sorted(rows_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """-> the rows sorted, the place that each had, and whether it is the first of its kind."""
+    keys_N, order_N = torch.sort(rows_N, stable=True)
+    is_first_N = torch.cat([torch.ones_like(keys_N[:1]), keys_N[1:] != keys_N[:-1]]).bool()
+    return keys_N, order_N, is_first_N
 
 
 class TableOptimizer(ABC):

@@ -1,7 +1,5 @@
 """Each family equals the papers' formulas as plain loops, and the ladder's identities hold."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -184,23 +182,6 @@ def test_permuting_the_tasks_permutes_the_outputs(family):
                     parameter.copy_(parameter[..., columns].clone())
     inputs = tensors(features, 20, 3)
     torch.testing.assert_close(permuted(*inputs), model(*inputs)[:, order], atol=1e-5, rtol=1e-5)
-
-
-def test_two_models_from_one_schema_share_nothing():
-    features = make_features()
-    config = ModelConfig(family="ple", num_levels=2)
-    a, b = make_model(config, features), make_model(config, features)
-    pointers = {parameter.data_ptr() for parameter in a.parameters()}
-    assert pointers.isdisjoint(parameter.data_ptr() for parameter in b.parameters())
-
-
-def test_experts_start_different_and_a_seed_starts_the_same():
-    config = ModelConfig(family="mmoe", num_shared_experts=3, expert_dims=(4,))
-    weight = make_model(config).levels[0].experts.weights[0]
-    experts = weight.view(weight.shape[1], 3, 4).transpose(0, 1)
-    assert not torch.allclose(experts[0], experts[1])
-    again = make_model(dataclasses.replace(config)).levels[0].experts.weights[0]
-    assert torch.equal(weight, again)
 
 
 def test_an_empty_sequence_is_the_zero_vector():

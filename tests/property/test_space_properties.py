@@ -4,15 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.spec_dict import changed
 
-from automtl.config import FAMILIES
+from automtl.config import FAMILIES, MAX_NUMERIC_BINS
 from automtl.space import Pinned, default_values, fixed_spec, knobs, sample
 from automtl.spec.domains import Choice, Domain, FloatRange, IntRange, contains
-from automtl.spec.knobs import slots
+from automtl.spec.knobs import GATED_FAMILIES, slots
 from automtl.spec.load import dump_yaml, parse_document
 from automtl.spec.schema import FAMILY_BLOCKS, Spec
 
 DIMS = st.lists(st.integers(1, 256), min_size=1, max_size=3)
 COUNTS = st.integers(1, 64)
+SHARES = st.sampled_from([0.0, 0.1, 0.5])
+FEATURES = st.lists(st.sampled_from(["user", "item", "price"]), unique=True)  # and a sequence
 
 
 def domains(values, *, key=None):
@@ -58,14 +60,24 @@ def specs(draw):
         "sharing": draw(families()),
         "dependency": draw(words("none", "esmm")),
         "embedding_dim": draw(domains(COUNTS, key="int")),
+        "embedding_dims": draw(
+            st.dictionaries(st.sampled_from(["user", "item"]), domains(COUNTS, key="int"))
+        ),
+        "embedding_dropout": draw(domains(SHARES)),
+        "sequence_pooling": draw(words("mean", "sum", "attention")),
+        "numeric_encoding": draw(words("standard", "buckets", "piecewise_linear")),
+        "numeric_bins": draw(domains(st.integers(2, MAX_NUMERIC_BINS), key="int")),
+        "drop_features": draw(domains(FEATURES)),
+        "gate_features": draw(domains(FEATURES)),
         "expert_dims": draw(domains(DIMS)),
         "tower_dims": draw(domains(st.just([]) | DIMS)),
         "gate_dims": draw(domains(st.just([]) | DIMS)),
-        "dropout": draw(domains(st.sampled_from([0.0, 0.1, 0.5]))),
+        "dropout": draw(domains(SHARES)),
         "weighting": draw(words("fixed", "decay", "uncertainty")),
         "lr": draw(positive(1e-5, 1)),
-        "embedding_optimizer": draw(words("adagrad", "adam")),
+        "embedding_optimizer": draw(words("adagrad", "rowwise_adagrad", "adam")),
         "embedding_lr": draw(positive(1e-3, 1)),
+        "embedding_l2": draw(domains(st.sampled_from([0, 1e-6, 0.1]))),
         "weight_decay": draw(domains(st.floats(1e-6, 0.1), key="float")),
         "batch_size": draw(domains(st.integers(1, 4096), key="int")),
     }
@@ -126,6 +138,8 @@ def test_only_free_knobs_that_apply_are_asked_for_in_their_order(spec, data):
     others = {f"{family}." for family in FAMILIES if family != config.model.family}
     assert not any(name.startswith(tuple(others)) for name in recorder.asked)
     assert config.train.weighting == "decay" or not config.train.loss_decay
+    assert config.model.numeric_encoding != "standard" or "numeric_bins" not in recorder.asked
+    assert config.model.family in GATED_FAMILIES or not config.model.gate_features
     again = sample(spec, lambda name, domain: recorder.asked[name])
     assert again == config  # the answers decide all
 

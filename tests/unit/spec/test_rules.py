@@ -101,6 +101,36 @@ def test_a_right_spec_has_no_problem():
         ({"space.loss_weights": {"click": 2}, "space.weighting": "uncertainty"},
          {"space.loss_weights": "has no effect: weighting is always uncertainty, "
           "which learns the weights; take loss_weights away"}),
+        # features that the space names
+        ({"space.drop_features": ["usr", "price"]}, {"space.drop_features[0]":
+          "there is no feature usr; did you mean user?"}),
+        ({"space.drop_features": {"choice": [[], ["user", "x"]]}},
+         {"space.drop_features.choice[1][1]":
+          "there is no feature x; features: user, item, price, history"}),
+        ({"space.gate_features": ["history", "prices"]}, {"space.gate_features[1]":
+          "there is no feature prices; did you mean price?"}),
+        ({"space.gate_features": ["user", "item", "user"]}, {"space.gate_features[2]":
+          "user stands twice; take one away"}),
+        ({"space.drop_features": ["user", "price"], "space.gate_features": ["history"]}, {}),
+        ({"space.drop_features": {"choice": [[], ["history", "price", "item", "user"]]}},
+         {"space.drop_features.choice[1]": "leaves no feature; keep at least one"}),
+        ({"space.embedding_dims": {"itm": 8}}, {"space.embedding_dims.itm":
+          "itm has no embeddings of its own; did you mean item?"}),
+        ({"space.embedding_dims": {"user": 8, "price": 8}}, {"space.embedding_dims.price":
+          "price has no embeddings of its own; columns that have: user, item"}),
+        ({"space.embedding_dims": {"history": 8}}, {"space.embedding_dims.history":
+          "history has no embeddings of its own; columns that have: user, item"}),
+        ({"data.sequence": {"history": {}}, "space.embedding_dims": {"history": 8}}, {}),
+        # knobs of features that there are not
+        ({"data.numeric": [], "space.numeric_encoding": {"choice": ["standard", "buckets"]}},
+         {"space.numeric_encoding":
+          "has no effect: data names no numeric column; take numeric_encoding away"}),
+        ({"data.numeric": [], "space.numeric_bins": {"int": [4, 8]}}, {"space.numeric_bins":
+          "has no effect: data names no numeric column; take numeric_bins away"}),
+        ({"data.sequence": {}, "space.sequence_pooling": {"choice": ["mean", "sum"]}},
+         {"space.sequence_pooling":
+          "has no effect: data names no sequence column; take sequence_pooling away"}),
+        ({"data.sequence": {}, "space.sequence_pooling": "sum"}, {}),  # fixed, so nothing is tried
         # generated rows
         (GENERATED | {"data.path": "a.csv"}, {"data.generate":
           "rows come from path or from generate, not both; take one away"}),
@@ -147,6 +177,9 @@ def test_a_circle_is_reported_once():
         {"tasks": {"a": {}}, "objectives": [5, None], "constraints": [[], ""]},
         {"tasks": {"a": {}}, "space": {"sharing": [5, {"family": 5}], "dependency": {"choice": 5}}},
         {"tasks": {"a": {}}, "space": {"loss_weights": 5, "loss_decay": [5], "weighting": []}},
+        {"data": {"numeric": ["x"]}, "space": {"drop_features": [5, ["x"]], "embedding_dims": [5]}},
+        {"data": {"sequence": {"h": 5}}, "space": {"gate_features": {"choice": [5, [{}]]}}},
+        {"data": {"numeric": ["x"]}, "space": {"embedding_dims": {5: 5}, "numeric_bins": [{}]}},
     ],
 )
 def test_rules_look_at_any_document_without_falling(raw, tmp_path):

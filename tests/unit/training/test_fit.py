@@ -5,14 +5,39 @@ import math
 import numpy as np
 import pytest
 import torch
-from support.make import InMemoryData
+from support.make import InMemoryData, InMemoryRows
 
 from automtl.config import FAMILIES, ModelConfig, TaskSchema, TrainConfig, TrialConfig
 from automtl.errors import TrialFailedError
-from automtl.training.batches import Batches
 from automtl.training.fit import Trainer, evaluation_epochs, predict_rows
+from automtl.training.step import Stepper
 
 SMALL = {"expert_dims": (16,), "tower_dims": (8,), "embedding_dim": 4}
+
+
+class ShortData(InMemoryData):
+    """Few train rows, and enough to judge by."""
+
+    def __init__(self, num_train):
+        super().__init__()
+        self.num_train = num_train
+
+    def rows(self, split):
+        rows = super().rows(split)
+        if split != "train":
+            return rows
+        parts = (rows.ids_NC, rows.numeric_NF, rows.labels_NK)
+        return InMemoryRows(*(part[: self.num_train] for part in parts))
+
+
+class AlikeData(InMemoryData):
+    """Everybody clicks, but in training."""
+
+    def rows(self, split):
+        rows = super().rows(split)
+        if split != "train":
+            rows.labels_NK[:, 0] = 1.0
+        return rows
 
 
 def make_config(family="shared_bottom", dependency="none", model=None, **train):
@@ -47,7 +72,7 @@ def test_every_family_learns_under_both_dependencies(family, dependency):
 
 
 @pytest.mark.parametrize("weighting", ["fixed", "decay", "uncertainty"])
-@pytest.mark.parametrize("embedding_optimizer", ["adagrad", "adam"])
+@pytest.mark.parametrize("embedding_optimizer", ["adagrad", "rowwise_adagrad", "adam"])
 def test_the_same_seed_gives_the_same_numbers(weighting, embedding_optimizer):
     config = make_config(
         "mmoe",
@@ -99,13 +124,78 @@ def test_the_last_evaluation_is_of_the_weights_that_are_left():
         np.testing.assert_allclose(values, whole[name], atol=1e-6)
 
 
-def test_a_batch_larger_than_the_data_is_the_whole_data():
+def test_a_batch_larger_than_the_data_is_the_whole_data_and_noted():
     _, evaluations = run(make_config(batch_size=10_000), InMemoryData(num_rows=50))
     assert evaluations[-1].examples == 50
+    assert evaluations[-1].notes == (
+        "batch_size 10000 is more than the 50 train rows: every batch is all of them",
+    )
 
 
-def test_an_epoch_shows_every_row_once():
-    rows = np.arange(10)
-    stream = Batches(rows, device=torch.device("cpu")).shuffled(4, np.random.default_rng(0))
-    seen = torch.cat([next(stream)[0] for _ in range(5)])
-    assert sorted(seen[:10].tolist()) == sorted(seen[10:].tolist()) == rows.tolist()
+def test_one_train_row_is_enough():
+    _, evaluations = run(make_config(epochs=5), ShortData(num_train=1))
+    assert evaluations[-1].examples == 5
+    assert 0 <= evaluations[-1].metrics["click.auc"] <= 1
+
+
+def test_where_all_validation_labels_are_alike_there_is_no_auc():
+    """Data like this is refused when it is read (`data.labels.check_labels`)."""
+    _, evaluations = run(make_config(), AlikeData())
+    metrics = evaluations[-1].metrics
+    assert math.isnan(metrics["click.auc"])
+    assert math.isfinite(metrics["click.logloss"])
+    assert math.isfinite(metrics["params"])
+
+
+# ---- out of memory ---------------------------------------------------------------------------
+
+
+def fail_steps(patch, num_failures):
+    """The next steps find no memory."""
+    step, left = Stepper.step, iter(range(num_failures))
+
+    def failing(self, *batch, epochs):
+        if next(left, None) is not None:
+            raise torch.OutOfMemoryError("no memory left")
+        return step(self, *batch, epochs=epochs)
+
+    patch.setattr(Stepper, "step", failing)
+
+
+def test_out_of_memory_a_trial_starts_again_with_half_the_batch(monkeypatch):
+    _, asked = run(make_config(batch_size=100))
+    fail_steps(monkeypatch, 1)
+    trainer, short = run(make_config(batch_size=200))
+    assert [(e.examples, e.metrics) for e in short] == [(e.examples, e.metrics) for e in asked]
+    note = "out of memory at batch_size 200: trained with 100"
+    assert [e.notes for e in short] == [(note,)] * 3
+    assert trainer.evaluate("valid") == short[-1].metrics
+
+
+def test_half_of_a_batch_that_is_all_the_data_is_half_the_data(monkeypatch):
+    fail_steps(monkeypatch, 1)
+    _, evaluations = run(make_config(batch_size=10_000), InMemoryData(num_rows=50))
+    assert evaluations[-1].examples == 50
+    assert evaluations[-1].notes == (
+        "batch_size 10000 is more than the 50 train rows: every batch is all of them",
+        "out of memory at batch_size 50: trained with 25",
+    )
+
+
+@pytest.mark.parametrize(("batch_size", "tried"), [(200, 100), (1, 1)])
+def test_a_trial_that_half_the_batch_does_not_help_fails_with_the_numbers(
+    batch_size, tried, monkeypatch
+):
+    fail_steps(monkeypatch, 2)
+    message = rf"out of memory on cpu at batch_size {tried}, after .* GB; a smaller batch_size, "
+    with pytest.raises(TrialFailedError, match=message):
+        run(make_config(batch_size=batch_size))
+
+
+def test_a_trial_that_has_been_evaluated_does_not_start_again(monkeypatch):
+    trainer = Trainer(make_config(), InMemoryData(), seed=0, device="cpu")
+    evaluations = trainer.run()
+    next(evaluations)
+    fail_steps(monkeypatch, 1)
+    with pytest.raises(TrialFailedError, match="out of memory on cpu at batch_size 100"):
+        next(evaluations)
