@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeVar
 
 __all__ = [
     "FAMILIES",
-    "MAX_NUMERIC_BINS",
     "METRICS",
     "MODEL_COSTS",
     "CategoricalFeature",
@@ -57,7 +56,6 @@ EmbeddingOptimizer = Literal["adagrad", "rowwise_adagrad", "adam"]
 Precision = Literal["auto", "fp32", "bf16"]
 Config = TypeVar("Config")
 
-MAX_NUMERIC_BINS = 64  # that a number is prepared for
 FAMILIES: tuple[Family, ...] = (
     "single_task",
     "shared_embedding",
@@ -171,8 +169,8 @@ class TaskSchema:
 class ModelConfig:
     """One architecture: a point of sharing x dependency. Knobs a family lacks keep the default.
 
-    `embedding_dims` gives tables (by name) a width of their own. `numeric_bins` is the most bins
-    that a number is cut into. `gate_features` are read by every gate beside its input.
+    `embedding_dims` gives tables (by name) a width of their own. `gate_features` are read by every
+    gate beside its input.
     """
 
     family: Family
@@ -182,7 +180,6 @@ class ModelConfig:
     embedding_dropout: float = 0.0
     sequence_pooling: SequencePooling = "mean"
     numeric_encoding: NumericEncoding = "standard"
-    numeric_bins: int = 32
     drop_features: tuple[str, ...] = ()
     gate_features: tuple[str, ...] = ()
     num_levels: int = 1

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.config import MAX_NUMERIC_BINS
 from automtl.data.columns import as_numbers, row_of
 from automtl.errors import DataError
 
@@ -20,6 +19,7 @@ __all__ = ["Scaling", "finite_numbers", "fit_edges", "fit_scaling", "scale"]
 
 # far outside what a network can use, far inside float32
 LARGEST_SCALED = 1e6
+NUM_BINS = 32
 SLACK = 1e-6  # of a row: sums of shares are not exact
 HINT = "name the column under `categorical`, or leave the field empty where there is no number"
 
@@ -53,13 +53,14 @@ def fit_scaling(column: pl.Series) -> Scaling:
 
 
 def fit_edges(
-    column: pl.Series, scaling: Scaling, *, num_bins: int = MAX_NUMERIC_BINS
+    column: pl.Series, scaling: Scaling, *, num_bins: int = NUM_BINS
 ) -> tuple[float, ...]:
-    """The edges of at most `num_bins` bins of the known values, standardised and rising.
+    """The edges of about `num_bins` bins of the known values, standardised and rising.
 
-    Bins hold about equally many rows, where a value counts for no more than one bin's share: a
-    column that is mostly 0 has a bin for 0, and the rest cut the other values. Inner edges lie
-    half way between two values; the outer ones are the smallest and the largest value.
+    A value that holds a bin's share of the rows has a bin of its own, however small what lies on
+    its two sides; the other values fill the other bins about equally. So a column that is mostly 0
+    has a bin for 0, and nearly all bins for the rest. Inner edges lie half way between two values;
+    the outer ones are the smallest and the largest value.
     """
     known = finite_numbers(column).drop_nulls()
     scaled_N1 = np.zeros((len(known), len(scaling.outputs)), dtype=np.float32)
@@ -67,15 +68,24 @@ def fit_edges(
     values_U, counts_U = np.unique(scaled_N1[:, 0], return_counts=True)
     if len(values_U) < 2:
         return ()
-    reached_U = np.minimum(counts_U, len(known) / num_bins).cumsum()
-    shares = np.arange(1, num_bins) * reached_U[-1] / num_bins
-    last_of_bin = np.unique(np.searchsorted(reached_U, shares - SLACK))
-    if len(values_U) <= num_bins:
-        last_of_bin = np.arange(len(values_U) - 1)
-    last_of_bin = last_of_bin[last_of_bin < len(values_U) - 1]
+    last_of_bin = _last_of_bins(counts_U, num_bins)
     inner = (values_U[last_of_bin] + values_U[last_of_bin + 1]) / 2
     edges = np.concatenate([values_U[:1], inner, values_U[-1:]])
     return tuple(float(edge) for edge in np.unique(edges))
+
+
+def _last_of_bins(counts_U: npt.NDArray[np.int64], num_bins: int) -> npt.NDArray[np.int64]:
+    """The places of the values that end a bin, all but the last bin."""
+    last_U = np.arange(len(counts_U) - 1)
+    if len(counts_U) <= num_bins:
+        return last_U
+    is_frequent_U = counts_U >= counts_U.sum() / num_bins
+    frequent = np.flatnonzero(is_frequent_U)
+    reached_U = np.where(is_frequent_U, 0, counts_U).cumsum()
+    num_others = max(num_bins - len(frequent), 1)
+    shares = np.arange(1, num_others) * reached_U[-1] / num_others
+    others = np.searchsorted(reached_U, shares - SLACK)
+    return np.intersect1d(np.concatenate([frequent - 1, frequent, others]), last_U)
 
 
 def scale(column: pl.Series, scaling: Scaling, *, out: npt.NDArray[np.float32]) -> None:

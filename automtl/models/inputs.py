@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from automtl.config import FeatureSchema, ModelConfig, NumericFeature, SequenceFeature
 
-__all__ = ["InputPlan", "Lookup", "Pool", "cut", "plan_inputs"]
+__all__ = ["InputPlan", "Lookup", "Pool", "plan_inputs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def plan_inputs(config: ModelConfig, features: FeatureSchema) -> InputPlan:
     cuttable = [pair for pair in numbers if len(pair[1].edges) > 2]
     bucketed = cuttable if config.numeric_encoding == "buckets" else []
     coded = cuttable if config.numeric_encoding == "piecewise_linear" else []
-    edges = [cut(feature.edges, config.numeric_bins) for _, feature in cuttable]
+    edges = tuple(feature.edges for _, feature in cuttable)
     scalars = [pair for pair in numbers if pair not in bucketed and pair not in coded]
     lookups = tuple(_plan_lookups(config, features, dropped, [one for _, one in bucketed]))
     places: list[tuple[str, int]] = []
@@ -106,7 +106,7 @@ def plan_inputs(config: ModelConfig, features: FeatureSchema) -> InputPlan:
         bucketed=tuple(column for column, _ in bucketed),
         bucket_edges=tuple(one[1:-1] for one in edges) if bucketed else (),
         coded=tuple(column for column, _ in coded),
-        code_edges=tuple(edges) if coded else (),
+        code_edges=edges if coded else (),
         code_width=config.embedding_dim,
         scalars=tuple(column for column, _ in scalars),
         slices={
@@ -114,13 +114,6 @@ def plan_inputs(config: ModelConfig, features: FeatureSchema) -> InputPlan:
         },
         width=stops[-1] if stops else 0,
     )
-
-
-def cut(edges: tuple[float, ...], num_bins: int) -> tuple[float, ...]:
-    """The edges of at most `num_bins` bins: both ends and evenly spaced ones between them."""
-    num_bins = min(num_bins, len(edges) - 1)
-    step = (len(edges) - 1) / num_bins
-    return tuple(edges[round(number * step)] for number in range(num_bins + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +138,7 @@ def _plan_lookups(
     ]
     for number, feature in enumerate(bucketed):
         table = f"{feature.name}:buckets"
-        num_rows[table] = len(cut(feature.edges, config.numeric_bins)) - 1
+        num_rows[table] = len(feature.edges) - 1
         singles.append(_Single(feature.name, table, features.num_id_columns + number))
     sequences = [
         (one, source)

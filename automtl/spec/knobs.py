@@ -13,7 +13,6 @@ from automtl.spec.schema import Spec
 __all__ = ["GATED_FAMILIES", "Knob", "Slot", "knobs", "slots", "space_size"]
 
 GATED_FAMILIES = ("omoe", "mmoe", "cgc", "ple")
-BINNED = ("buckets", "piecewise_linear")
 TRAINING = (
     "lr",
     "embedding_optimizer",
@@ -122,13 +121,12 @@ def _input_slots(spec: Spec) -> list[Slot]:
         for column, domain in space.embedding_dims.items()
     ]
     found += [
-        Slot(name=name, domain=getattr(space, name), part="model", field=name, needs=needs)
-        for name, needs in (
-            ("embedding_dropout", None),
-            ("sequence_pooling", None),
-            ("numeric_encoding", None),
-            ("numeric_bins", ("numeric_encoding", BINNED)),
-            ("drop_features", None),
+        Slot(name=name, domain=getattr(space, name), part="model", field=name)
+        for name in (
+            "embedding_dropout",
+            "sequence_pooling",
+            "numeric_encoding",
+            "drop_features",
         )
     ]
     return found

@@ -249,7 +249,6 @@ def _without_effect(raw: Raw) -> Iterator[Problem]:
     for key, kind in (
         ("sequence_pooling", "sequence"),
         ("numeric_encoding", "numeric"),
-        ("numeric_bins", "numeric"),
     ):
         if kinds and kind not in kinds and isinstance(get(raw, "space", key), Mapping):
             rule = f"has no effect: data names no {kind} column"

@@ -9,7 +9,6 @@ from pydantic import Discriminator, Field
 
 from automtl.config import (
     FAMILIES,
-    MAX_NUMERIC_BINS,
     Dependency,
     EmbeddingOptimizer,
     Family,
@@ -149,9 +148,6 @@ class SpaceSpec(Block):
         Fixed("standard"),
         description="how a number enters: standard, a scalar; buckets, an embedding of its bin;"
         " piecewise_linear, a vector that is linear within each bin",
-    )
-    numeric_bins: Annotated[Domain, KnobRule(Whole(low=2, high=MAX_NUMERIC_BINS))] = Field(
-        Fixed(32), description="bins of a number, for buckets and piecewise_linear"
     )
     drop_features: FeaturesKnob = Field(
         Fixed(()),

@@ -36,7 +36,6 @@ def configs(draw, families=FAMILIES):
         embedding_dims=draw(st.sampled_from([{}, {"c0": 2}, {"c1": 4}])),
         sequence_pooling=draw(st.sampled_from(["mean", "sum", "attention"])),
         numeric_encoding=draw(st.sampled_from(["standard", "buckets", "piecewise_linear"])),
-        numeric_bins=draw(st.integers(2, 5)),
         drop_features=draw(st.sampled_from([(), ("c0",), ("x1", "history"), ("x0", "c1")])),
         gate_features=draw(st.sampled_from([(), ("c1",), ("x1", "c0")])),
     )

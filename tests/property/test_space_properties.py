@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.spec_dict import changed
 
-from automtl.config import FAMILIES, MAX_NUMERIC_BINS
+from automtl.config import FAMILIES
 from automtl.space import Pinned, default_values, fixed_spec, knobs, sample
 from automtl.spec.domains import Choice, Domain, FloatRange, IntRange, contains
 from automtl.spec.knobs import GATED_FAMILIES, slots
@@ -66,7 +66,6 @@ def specs(draw):
         "embedding_dropout": draw(domains(SHARES)),
         "sequence_pooling": draw(words("mean", "sum", "attention")),
         "numeric_encoding": draw(words("standard", "buckets", "piecewise_linear")),
-        "numeric_bins": draw(domains(st.integers(2, MAX_NUMERIC_BINS), key="int")),
         "drop_features": draw(domains(FEATURES)),
         "gate_features": draw(domains(FEATURES)),
         "expert_dims": draw(domains(DIMS)),
@@ -138,7 +137,6 @@ def test_only_free_knobs_that_apply_are_asked_for_in_their_order(spec, data):
     others = {f"{family}." for family in FAMILIES if family != config.model.family}
     assert not any(name.startswith(tuple(others)) for name in recorder.asked)
     assert config.train.weighting == "decay" or not config.train.loss_decay
-    assert config.model.numeric_encoding != "standard" or "numeric_bins" not in recorder.asked
     assert config.model.family in GATED_FAMILIES or not config.model.gate_features
     again = sample(spec, lambda name, domain: recorder.asked[name])
     assert again == config  # the answers decide all

@@ -66,7 +66,7 @@ def _input(model: MultiTaskModel, ids: Tensor, numeric: Tensor, *, copy: int) ->
         if feature.name not in dropped
     ]
     for column, feature in bucketed:
-        inner = _cut(feature.edges, config.numeric_bins)[1:-1]
+        inner = feature.edges[1:-1]
         sizes[feature.name] = len(inner) + 1
         singles.append((feature.name, sum(float(numeric[column]) >= edge for edge in inner)))
     sequences, column = [], len(features.categorical)
@@ -99,11 +99,6 @@ def _input(model: MultiTaskModel, ids: Tensor, numeric: Tensor, *, copy: int) ->
     return torch.cat([*parts, *scalars])
 
 
-def _cut(edges, num_bins):
-    num_bins = min(num_bins, len(edges) - 1)
-    return [edges[round(i * (len(edges) - 1) / num_bins)] for i in range(num_bins + 1)]
-
-
 def _pool(pooling, vectors, targets, units, width):
     """The mean, the sum, or Σ a(v, target) v; no item is the zero vector."""
     unit = units.pop(0) if pooling == "attention" and targets else None
@@ -119,7 +114,7 @@ def _piecewise_linear(code, config, cuttable, numeric, copy):
     """Gorishniy et al. 2022, eq. 1: the code of a number, through a linear layer of its own."""
     parts, first = [], 0
     for place, (column, feature) in enumerate(cuttable):
-        x, edges = float(numeric[column]), _cut(feature.edges, config.numeric_bins)
+        x, edges = float(numeric[column]), feature.edges
         num_bins = len(edges) - 1
         vector = code.bias[copy, 0, place]
         for t in range(num_bins):

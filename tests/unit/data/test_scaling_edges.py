@@ -1,4 +1,4 @@
-"""Where a number is cut: few bins, about equally full, and a frequent value does not fill two."""
+"""Where a number is cut: few bins, about equally full, and a frequent value has one of its own."""
 
 import numpy as np
 import polars as pl
@@ -37,7 +37,7 @@ def test_edges_rise_from_the_smallest_to_the_largest_value(numbers, num_bins):
     assert (np.diff(edges) > 0).all()
     assert edges[0] == scaled(numbers).min()
     assert edges[-1] == scaled(numbers).max()
-    assert len(edges) - 1 <= num_bins
+    assert len(edges) - 1 <= 2 * num_bins  # frequent values may need a bin on either side
 
 
 @given(values.filter(lambda numbers: len(set(numbers)) > 1), num_bins)
@@ -53,17 +53,13 @@ def test_few_values_have_a_bin_each(numbers):
 
 
 @given(values.filter(lambda numbers: len(set(numbers)) > 1), num_bins)
-def test_a_value_with_more_rows_than_a_bins_share_ends_its_bin(numbers, num_bins):
+def test_a_value_with_a_bins_share_of_the_rows_has_a_bin_of_its_own(numbers, num_bins):
     edges = edges_of(numbers, num_bins)
     bins = bins_of(numbers, edges)
     by_value = dict(zip(numbers, bins, strict=True))
-    share = len(numbers) / num_bins
     for value, bin_of_it in by_value.items():
-        if numbers.count(value) > share:
-            larger = [other for other in by_value if other > value]
-            smaller = [n for n in numbers if n < value and by_value[n] == bin_of_it]
-            assert all(by_value[other] > bin_of_it for other in larger)
-            assert len(smaller) <= share
+        if numbers.count(value) >= len(numbers) / num_bins:
+            assert [other for other in by_value if by_value[other] == bin_of_it] == [value]
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=40), num_bins)
@@ -96,5 +92,5 @@ def test_a_frequent_value_leaves_bins_for_the_others():
     numbers = [0] * 900 + list(range(1, 101))
     sizes = np.bincount(bins_of(numbers, edges_of(numbers, 8)))
     assert sizes[0] == 900
-    assert len(sizes) >= 5
-    assert sizes[1:].max() <= 100 / 3
+    assert len(sizes) == 8
+    assert sizes[1:].max() - sizes[1:].min() <= 1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.make import EDGES, make_features, make_model
 
 from automtl.config import ModelConfig, NumericFeature, SequenceFeature
-from automtl.models.inputs import cut, plan_inputs
+from automtl.models.inputs import plan_inputs
 from automtl.models.numeric import PiecewiseLinear, bucket_ids, edge_matrix
 
 rising = st.lists(
@@ -147,20 +147,12 @@ def test_a_number_with_fewer_than_two_bins_stays_a_scalar(numeric_encoding):
 
 
 def test_buckets_are_tables_of_the_models_width():
-    inputs = plan(numeric_encoding="buckets", numeric_bins=3, embedding_dims={"c0": 8})
+    inputs = plan(numeric_encoding="buckets", embedding_dims={"c0": 8})
     assert singles_of(inputs) == {"c0": 8, "c1": 4, "x0": 4, "x1": 4}
-    assert [len(edges) for edges in inputs.bucket_edges] == [1, 2]
+    assert [len(edges) for edges in inputs.bucket_edges] == [1, 3]
 
 
 # ---- edges -----------------------------------------------------------------------------------
-
-
-@given(rising, st.integers(2, 12))
-def test_fewer_bins_keep_both_ends_and_edges_that_were_there(edges, num_bins):
-    fewer = cut(edges, num_bins)
-    assert (fewer[0], fewer[-1]) == (edges[0], edges[-1])
-    assert len(fewer) == min(num_bins, len(edges) - 1) + 1
-    assert list(fewer) == sorted(set(fewer) & set(edges))
 
 
 @given(rising, st.lists(st.integers(-60, 60).map(lambda n: n / 8), min_size=1, max_size=20))

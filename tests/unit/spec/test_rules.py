@@ -125,8 +125,6 @@ def test_a_right_spec_has_no_problem():
         ({"data.numeric": [], "space.numeric_encoding": {"choice": ["standard", "buckets"]}},
          {"space.numeric_encoding":
           "has no effect: data names no numeric column; take numeric_encoding away"}),
-        ({"data.numeric": [], "space.numeric_bins": {"int": [4, 8]}}, {"space.numeric_bins":
-          "has no effect: data names no numeric column; take numeric_bins away"}),
         ({"data.sequence": {}, "space.sequence_pooling": {"choice": ["mean", "sum"]}},
          {"space.sequence_pooling":
           "has no effect: data names no sequence column; take sequence_pooling away"}),
@@ -179,7 +177,7 @@ def test_a_circle_is_reported_once():
         {"tasks": {"a": {}}, "space": {"loss_weights": 5, "loss_decay": [5], "weighting": []}},
         {"data": {"numeric": ["x"]}, "space": {"drop_features": [5, ["x"]], "embedding_dims": [5]}},
         {"data": {"sequence": {"h": 5}}, "space": {"gate_features": {"choice": [5, [{}]]}}},
-        {"data": {"numeric": ["x"]}, "space": {"embedding_dims": {5: 5}, "numeric_bins": [{}]}},
+        {"data": {"numeric": ["x"]}, "space": {"embedding_dims": {5: 5}, "numeric_encoding": [{}]}},
     ],
 )
 def test_rules_look_at_any_document_without_falling(raw, tmp_path):
