@@ -51,7 +51,7 @@ space:
     - {{family: ple, num_levels: 2,  # cgc, level upon level
        num_shared_experts: {{int: [1, 2]}}, num_task_experts: {{int: [1, 2]}}}}
 {dependency}  embedding_dim: {{choice: [16, 8, 32]}}  # width of every embedding
-  expert_dims: {{choice: [[128, 64], [64]]}}  # layer widths of an expert
+{numeric_encoding}  expert_dims: {{choice: [[128, 64], [64]]}}  # layer widths of an expert
   tower_dims: {{choice: [[32], [64, 32]]}}  # layer widths of a task's own head
   dropout: {{choice: [0, 0.1, 0.2]}}
   weighting: {{choice: [fixed, uncertainty]}}  # how the tasks' losses are weighed
@@ -152,7 +152,14 @@ def _space(found: Guess) -> str:
     dependency = (
         "  dependency: {choice: [none, esmm]}  # esmm: a task with `given` learns from all rows\n"
     )
-    return SPACE.format(dependency=dependency if has_chain else "", loss_weights=weights)
+    numeric_encoding = (
+        "  numeric_encoding: {choice: [buckets, piecewise_linear, standard]}  # how numbers enter\n"
+    )
+    return SPACE.format(
+        dependency=dependency if has_chain else "",
+        numeric_encoding=numeric_encoding if found.numeric else "",
+        loss_weights=weights,
+    )
 
 
 def _weight(task: TaskGuess) -> str:

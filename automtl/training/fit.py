@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from automtl.config import Evaluation, Precision, TrialConfig
-from automtl.data.cache import EncodedData, Rows
+from automtl.config import Evaluation, FeatureSchema, Precision, TaskSchema, TrialConfig
+from automtl.data.cache import Rows
 from automtl.errors import TrialFailedError
 from automtl.models.cost import costs
 from automtl.models.model import MultiTaskModel
@@ -27,7 +28,7 @@ from automtl.training.metrics import evaluate
 from automtl.training.precision import autocast, resolve_precision
 from automtl.training.step import Stepper
 
-__all__ = ["Trainer", "evaluation_epochs", "predict_rows"]
+__all__ = ["Trainer", "TrainingData", "evaluation_epochs", "predict_rows"]
 
 REDUCTION = 3.0  # each evaluation comes after this times the examples of the one before
 STEPS_BETWEEN_CHECKS = 50  # of the loss for NaN: a check waits for the device
@@ -37,6 +38,17 @@ PREDICT_BATCH_SIZE = 2048  # activations of more rows leave the processor's cach
 def evaluation_epochs(epochs: float, num_evaluations: int) -> tuple[float, ...]:
     """Where a trial of `epochs` is evaluated: at its end and at 1/3, 1/9, … of it."""
     return tuple(epochs / REDUCTION**power for power in reversed(range(num_evaluations)))
+
+
+class TrainingData(Protocol):
+    """The rows that a trial reads, from a cache (`EncodedData`) or from memory."""
+
+    @property
+    def features(self) -> FeatureSchema: ...
+    @property
+    def tasks(self) -> tuple[TaskSchema, ...]: ...
+    def rows(self, split: str) -> Rows:
+        """The rows of `train` or `valid`."""
 
 
 class Trainer:
@@ -49,7 +61,7 @@ class Trainer:
     def __init__(
         self,
         config: TrialConfig,
-        data: EncodedData,
+        data: TrainingData,
         *,
         seed: int,
         device: str = "auto",

@@ -1,0 +1,37 @@
+"""Rows in memory, as a Trainer reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl.config import FeatureSchema, TaskSchema
+
+__all__ = ["ArrayData", "EncodedRows"]
+
+
+class EncodedRows(Protocol):
+    """Like `automtl.data.cache.Rows`."""
+
+    @property
+    def ids_NC(self) -> NDArray[np.int32]: ...
+    @property
+    def numeric_NF(self) -> NDArray[np.float32]: ...
+    @property
+    def labels_NK(self) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayData:
+    """Splits by name; a Trainer trains on `train` and measures on `valid`."""
+
+    features: FeatureSchema
+    tasks: tuple[TaskSchema, ...]
+    splits: Mapping[str, EncodedRows]
+
+    def rows(self, split: str) -> EncodedRows:
+        return self.splits[split]
