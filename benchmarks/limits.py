@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from peers import measure
 from torch import Tensor
 
 from automtl.models.layers import GEMM_WIDTH
@@ -31,12 +32,14 @@ def dense_part(trainer: Trainer) -> dict[str, Any]:
     config, data, model = trainer.config, trainer.data, trainer.model
     batch = data.rows("train").part(slice(config.train.batch_size))
     with torch.no_grad():
-        x_GBE = model.embedding(torch.from_numpy(batch.ids_NC), torch.from_numpy(batch.numeric_NF))
+        ids_BC, numeric_BF = (
+            torch.from_numpy(array).to(trainer.device) for array in (batch.ids_NC, batch.numeric_NF)
+        )
+        x_GBE = model.embedding(ids_BC, numeric_BF)
     x_GBE.requires_grad_()
-    targets_BK = torch.from_numpy(
-        task_targets(batch.labels_NK, data.tasks, dependency=config.model.dependency)
-    )
-    loss = MultiTaskLoss(config, data.tasks)
+    targets_NK = task_targets(batch.labels_NK, data.tasks, dependency=config.model.dependency)
+    targets_BK = torch.from_numpy(targets_NK).to(trainer.device)
+    loss = MultiTaskLoss(config, data.tasks).to(trainer.device)
     optimizer = build_dense_optimizer(config.train, model, loss)
 
     def one_step() -> None:
@@ -45,7 +48,7 @@ def dense_part(trainer: Trainer) -> dict[str, Any]:
         loss(model.trunk(x_GBE), targets_BK, epochs=0.0).backward()
         optimizer.step()
 
-    return {"train_per_s": len(batch) / median_s(one_step)}
+    return {"train_per_s": len(batch) / median_s(one_step, trainer.device)}
 
 
 def gemms(trainer: Trainer) -> dict[str, Any]:
@@ -56,13 +59,15 @@ def gemms(trainer: Trainer) -> dict[str, Any]:
     banks = [*(bank for level in plan.levels for bank in level.banks), plan.towers]
     num_rows = config.train.batch_size
     shapes = [shape for bank in banks for shape in gemm_shapes(bank)]
-    products = [product for shape in shapes for product in products_of(*shape, num_rows)]
+    products = [
+        product for shape in shapes for product in products_of(*shape, num_rows, trainer.device)
+    ]
 
     def one_step() -> None:
         for left, right, out in products:
             torch.matmul(left, right, out=out)
 
-    step_s = median_s(one_step)
+    step_s = median_s(one_step, trainer.device)
     flops = sum(3 * 2 * num_rows * groups * fan_in * fan_out for groups, fan_in, fan_out in shapes)
     return {"train_per_s": num_rows / step_s, "gflops": flops / step_s / 1e9}
 
@@ -79,7 +84,7 @@ def gemm_shapes(bank: Bank) -> list[tuple[int, int, int]]:
 
 
 def products_of(
-    groups: int, fan_in: int, fan_out: int, num_rows: int
+    groups: int, fan_in: int, fan_out: int, num_rows: int, device: torch.device
 ) -> list[tuple[Tensor, Tensor, Tensor]]:
     """(left, right, out) of y = x w, dw = xᵀ dy, dx = dy wᵀ; plain matrices where G is 1."""
     side_by_side = (groups,) if groups > 1 else ()
@@ -93,11 +98,12 @@ def products_of(
     ]
 
 
-def median_s(one_step: Callable[[], None]) -> float:
+def median_s(one_step: Callable[[], None], device: torch.device) -> float:
     """Seconds of a step, after warm-up."""
     seconds = []
     for _ in range(NUM_WARMUP + NUM_STEPS):
         started = time.perf_counter()
         one_step()
+        measure.wait_for(device.type)
         seconds.append(time.perf_counter() - started)
     return float(np.median(seconds[NUM_WARMUP:]))

@@ -85,7 +85,7 @@ def trial(job: Job, directory: Path) -> Result:
     started = time.perf_counter()
     scores = {"valid": predictions(trainer, "valid", job.eval_batch_size)}
     eval_s = time.perf_counter() - started
-    peak = measure.peak_bytes()
+    peak_mib = measure.peak_mib(bare, job.device)
     if "test" in data.splits:
         scores["test"] = predictions(trainer, "test", job.eval_batch_size)
     if job.keep_predictions:
@@ -97,7 +97,7 @@ def trial(job: Job, directory: Path) -> Result:
         train_whole_per_s=done.examples / done.wall_s,
         eval_per_s=len(data.rows("valid")) / eval_s,
         overhead_s=trial_s - done.wall_s - evaluate_s,
-        peak_mib=(peak - bare) / measure.MIB,
+        peak_mib=peak_mib,
         auc=measure.aucs({name: rows.splits[name].labels_NK for name in scores}, scores),
     )
 
@@ -108,7 +108,7 @@ def build(job: Job, data: ArrayData) -> Trainer:
         trial_config(job),
         data,
         seed=job.seed,
-        device="cpu",
+        device=job.device,
         num_evaluations=1,
         precision=precision,
     )
@@ -168,6 +168,7 @@ def train_every_row(trainer: Trainer) -> Training:
         optimizer.zero_grad(set_to_none=True)
         loss(model(ids_BC, numeric_BF), targets_BK, epochs=0.0).backward()
         optimizer.step()
+    measure.wait_for(str(trainer.device))
     return Training(examples=num_steps * batch_size, wall_s=time.perf_counter() - started)
 
 

@@ -1,7 +1,8 @@
 """How fast models train: the peers and ours side by side, on the same rows, in one run.
 
     python benchmarks/training.py [--quick] [--rows N] [--vocab 10000 ...] [--threads 1 2]
-        [--families mmoe ple] [--repeats 3] [--peers-env DIR] [--out FILE.json]
+        [--families mmoe ple] [--repeats 3] [--variants fp32 ...] [--device cuda]
+        [--peers-env DIR] [--out FILE.json]
 
 Every measurement is a process of its own; the sides take turns within each repeat, so that a busy
 machine is busy for all. Prints, for each setting, medians over the repeats and what they are times
@@ -28,7 +29,6 @@ from rows import NUM_ID_COLUMNS, census, made_up
 from automtl.training.precision import resolve_precision
 
 VARIANTS = ("fp32", "rowwise", "bf16", "dense_adam", "dense_part", "gemms")
-SIDES = tuple((side, "fp32") for side in jobs.PEERS) + tuple((jobs.OURS, v) for v in VARIANTS)
 NAMES = {"rechub": "torch-rechub", "deepctr": "DeepCTR-Torch", "automtl": "automtl"}
 FAMILIES = {
     "shared_bottom": {},
@@ -80,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=["mmoe", "ple"])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--no-census", action="store_true", help="leave the small model out")
     parser.add_argument(
         "--peers-env", type=Path, help="where the peers are, or are to be, installed"
@@ -92,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     peers_python = environment.ensure(options.peers_env)
     raw = []
     for setting in settings(options):
-        results = measure(setting, options.repeats, peers_python)
+        setting = replace(setting, job=replace(setting.job, device=options.device))
+        results = measure(setting, options.variants, options.repeats, peers_python)
         raw += [
             {"setting": setting.name, "side": side, "variant": variant} | asdict(result)
             for (side, variant), many in results.items()
@@ -136,18 +139,19 @@ def settings(options: argparse.Namespace) -> Iterator[Setting]:
 
 
 def measure(
-    setting: Setting, repeats: int, peers_python: Path
+    setting: Setting, variants: Sequence[str], repeats: int, peers_python: Path
 ) -> dict[tuple[str, str], list[Result]]:
     """All results of every side, the sides taking turns."""
-    results: dict[tuple[str, str], list[Result]] = {key: [] for key in SIDES}
+    sides = [*((peer, "fp32") for peer in jobs.PEERS), *((jobs.OURS, v) for v in variants)]
+    results: dict[tuple[str, str], list[Result]] = {key: [] for key in sides}
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "rows.npz"
         rows = setting.make_rows()
         rows.save(path)
         for repeat in range(repeats):
-            for side, variant in SIDES:
+            for side, variant in sides:
                 job = replace(setting.job, side=side, variant=variant, seed=repeat)
-                if is_slow(side, variant, rows):
+                if is_slow(side, variant, rows) and job.device == "cpu":
                     job = replace(job, max_steps=FEW_STEPS)
                 result = jobs.run(job, path, peers_python=peers_python)
                 results[side, variant].append(result)
@@ -187,6 +191,8 @@ def report(setting: Setting, lines: Sequence[Line]) -> str:
     notes = [
         f"{line.name}: {line.result.gflops:.0f} GFLOP/s" for line in lines if line.result.gflops
     ]
+    if setting.job.device == "cuda":
+        notes.append(torch.cuda.get_device_name())
     versions = {key: value for line in lines for key, value in line.result.versions.items()}
     notes.append(", ".join(f"{name} {value}" for name, value in versions.items()))
     cells = [cells_of(line, fastest, examples) for line in lines]

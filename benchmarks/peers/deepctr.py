@@ -76,7 +76,7 @@ class Peer:
             for part in (slice(step * size, (step + 1) * size) for step in range(num_steps))
         ]
         model = self.model.train()
-        for x, y in batches:
+        for x, y in ((x.to(self.job.device), y.to(self.job.device)) for x, y in batches):
             y_pred = model(x)
             model.optim.zero_grad()
             loss = sum(
@@ -99,6 +99,7 @@ def build(job: Job, columns: list[Any], num_tasks: int) -> Any:
         "l2_reg_linear": 0.0,
         "l2_reg_embedding": 0.0,
         "seed": job.seed,
+        "device": job.device,
         "task_types": ["binary"] * num_tasks,
         "task_names": [f"t{task}" for task in range(num_tasks)],
     }

@@ -49,6 +49,7 @@ class Job:
     max_steps: int | None = None
     seed: int = 0
     threads: int = 1
+    device: str = "cpu"
     warmup_steps: int = 5
     keep_predictions: bool = False
 
@@ -72,7 +73,8 @@ class Result:
     - `ready_per_s`: as `train_per_s`, with the batches ready as tensors.
     - `eval_per_s`: valid rows over the wall time of predicting them.
     - `overhead_s`: what a whole trial took beyond training and evaluating.
-    - `peak_mib`: the largest resident memory above that of the bare imports, rows included.
+    - `peak_mib`: the largest resident memory above that of the bare imports, rows included; on a
+      GPU the largest amount that tensors took there.
     - `auc`: by split, one a task.
     """
 

@@ -62,6 +62,19 @@ def peak_bytes() -> float:
     return _status("VmHWM") or _largest_ever()
 
 
+def peak_mib(bare: float, device: str) -> float:
+    """What `Result.peak_mib` is, `bare` being the memory after the imports."""
+    if device == "cpu":
+        return (peak_bytes() - bare) / MIB
+    return torch.cuda.max_memory_allocated() / MIB
+
+
+def wait_for(device: str) -> None:
+    """Until all that was asked of the device is done, so that a clock may be read."""
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
 def aucs(
     labels: Mapping[str, np.ndarray[Any, Any]], scores: Mapping[str, np.ndarray[Any, Any]]
 ) -> dict[str, tuple[float, ...]]:

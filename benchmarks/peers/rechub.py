@@ -48,7 +48,10 @@ class Peer:
         self.model = build(job, sparse, dense, num_tasks)
         num_outputs = num_tasks + (job.family == "esmm")  # pCVR comes first, without a loss
         self.trainer = MTLTrainer(
-            self.model, ["classification"] * num_outputs, optimizer_params={"lr": job.lr}
+            self.model,
+            ["classification"] * num_outputs,
+            optimizer_params={"lr": job.lr},
+            device=job.device,
         )
 
     def fit(self, rows: Split) -> None:

@@ -37,13 +37,14 @@ def main(directory: Path) -> None:
 
     started = time.perf_counter()
     peer.fit(train)
+    measure.wait_for(job.device)
     train_s = time.perf_counter() - started
     train_per_s = steps.examples_per_s(job.batch_size, skip=job.warmup_steps)
 
     started = time.perf_counter()
     scores = {"valid": peer.predict(valid)}
     eval_s = time.perf_counter() - started
-    peak = measure.peak_bytes()
+    peak_mib = measure.peak_mib(bare, job.device)
     if "test" in rows.splits:
         scores["test"] = peer.predict(rows.splits["test"])
 
@@ -57,7 +58,7 @@ def main(directory: Path) -> None:
         train_whole_per_s=job.epochs * len(train) / train_s,
         ready_per_s=steps.examples_per_s(job.batch_size, skip=job.warmup_steps),
         eval_per_s=len(valid) / eval_s,
-        peak_mib=(peak - bare) / measure.MIB,
+        peak_mib=peak_mib,
         auc=measure.aucs({name: rows.splits[name].labels_NK for name in scores}, scores),
     ).save(directory)
     if job.keep_predictions:
