@@ -4,7 +4,6 @@ That a trial's values are those of its last weights, not of its best evaluation,
 `training/test_fit.py`; that a row without a label leaves no trace in `training/test_step.py`.
 """
 
-
 import numpy as np
 import polars as pl
 import pytest
