@@ -138,13 +138,6 @@ class FeatureSchema:
     def num_id_columns(self) -> int:
         return len(self.categorical) + sum(feature.max_len for feature in self.sequence)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All features by name: categorical, numeric, sequences."""
-        features = [one.name for one in self.categorical]
-        features += [one.name for one in self.numeric]
-        return (*features, *(one.name for one in self.sequence))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSchema:

@@ -59,7 +59,7 @@ def sample(spec: Spec, suggest: Suggest) -> TrialConfig:
     for slot in slots(spec):
         if slot.applies(chosen):
             chosen[slot.name] = _choose(slot, suggest, pins)
-            _fill(parts[slot.part], slot, chosen[slot.name])
+            slot.fill(parts[slot.part], chosen[slot.name])
     family: Family = chosen["family"]
     if family not in spec.space.families:
         parts["model"] |= _own_knobs(family, pins)
@@ -105,13 +105,6 @@ def _choose(slot: Slot, suggest: Suggest, pins: Mapping[str, Any]) -> Any:
     if isinstance(slot.domain, Fixed):
         return slot.domain.value
     return suggest(slot.name, slot.domain)
-
-
-def _fill(part: dict[str, Any], slot: Slot, value: Any) -> None:
-    if slot.key is None:
-        part[slot.field] = value
-    else:
-        part.setdefault(slot.field, {})[slot.key] = value
 
 
 def _own_knobs(family: Family, pins: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from automtl.errors import DataError
 
 __all__ = ["Scaling", "finite_numbers", "fit_edges", "fit_scaling", "scale"]
 
-
 # far outside what a network can use, far inside float32
 LARGEST_SCALED = 1e6
 NUM_BINS = 32

@@ -21,7 +21,7 @@ def sum_pool(items_GBLD: Tensor, present_BL: Tensor) -> Tensor:
 def mean_pool(items_GBLD: Tensor, present_BL: Tensor) -> Tensor:
     """-> [G, B, D]; the zero vector where no item is present."""
     share_BL = present_BL / present_BL.sum(1, keepdim=True).clamp(min=1.0)
-    return torch.einsum("gbld,bl->gbd", items_GBLD, share_BL)
+    return sum_pool(items_GBLD, share_BL)
 
 
 def attention_pool(

@@ -52,6 +52,13 @@ class Slot:
         """Whether the values chosen so far ask for this slot."""
         return self.needs is None or chosen[self.needs[0]] in self.needs[1]
 
+    def fill(self, fields: dict[str, Any], value: Any) -> None:
+        """Puts the knob's value into the fields of its part of a TrialConfig."""
+        if self.key is None:
+            fields[self.field] = value
+        else:
+            fields.setdefault(self.field, {})[self.key] = value
+
 
 def slots(spec: Spec) -> tuple[Slot, ...]:
     """All knobs in the order of sampling: family and dependency, the model's, the training's."""

@@ -154,10 +154,7 @@ def _corners(spec: Spec, family: Family) -> Iterator[ModelConfig]:
         for values in itertools.product(*tried.values()):
             fields: dict[str, Any] = {"family": family, "dependency": dependency}
             for slot, value in (ends | dict(zip(tried, values, strict=True))).items():
-                if slot.key is None:
-                    fields[slot.field] = value
-                else:
-                    fields.setdefault(slot.field, {})[slot.key] = value
+                slot.fill(fields, value)
             yield ModelConfig(**fields)
 
 

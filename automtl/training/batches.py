@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from automtl.training.memory import free_bytes
+
 __all__ = ["Batches", "placement", "resolve_device"]
 
 RESIDENT_SHARE = 0.25  # of an accelerator's free memory: trials that share it each hold the rows
@@ -114,4 +116,5 @@ class Batches:
 
 
 def _free_bytes(device: torch.device) -> int:
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+    """Of an accelerator; on the CPU rows stay in their files, so nobody asks."""
+    return 0 if device.type == "cpu" else free_bytes(device) or 0

@@ -61,7 +61,7 @@ def _merge_static(rows_N: Tensor, grads_ND: Tensor) -> tuple[Tensor, Tensor]:
     places_N = torch.arange(num_rows, device=keys_N.device)
     group_N = is_first_N.cumsum(0) - 1
     # where each group begins; groups that are not there begin, and end, at the end
-    begins = torch.full_like(torch.cat([places_N, places_N[:1]]), num_rows)
+    begins = places_N.new_full((num_rows + 1,), num_rows)
     begins.scatter_(0, torch.where(is_first_N, group_N, num_rows), places_N)
     sums_ND = embedding_bag(order_N, grads_ND, begins[:num_rows], mode="sum")
     return keys_N.long(), sums_ND.index_select(0, group_N)
