@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 __all__ = [
+    "CONFIGURED_COSTS",
     "FAMILIES",
+    "MEASURED_COSTS",
     "METRICS",
     "MODEL_COSTS",
     "CategoricalFeature",
@@ -76,7 +78,9 @@ METRICS: Mapping[TaskKind, Mapping[str, Direction]] = {
     },
     "regression": {"mae": "minimize", "rmse": "minimize"},
 }
-MODEL_COSTS: tuple[str, ...] = ("params", "params.embedding", "params.dense", "flops")
+CONFIGURED_COSTS: tuple[str, ...] = ("params", "params.embedding", "params.dense", "flops")
+MEASURED_COSTS: tuple[str, ...] = ("latency_ms",)  # of the built model, before it is trained
+MODEL_COSTS: tuple[str, ...] = (*CONFIGURED_COSTS, *MEASURED_COSTS)
 
 
 # ---- what the encoded rows look like -------------------------------------------------------
@@ -240,8 +244,9 @@ class Constraint:
 class Evaluation:
     """What one evaluation on validation rows saw, after `epochs` epochs of training.
 
-    `metrics` holds every metric of every task (`click.auc`, …) and every model cost. `notes` are
-    what the trial did otherwise than asked, in sentences.
+    `wall_s` is for how long the trial has trained, `device` on what. `metrics` holds every metric
+    of every task (`click.auc`, …) and every model cost. `notes` are what the trial did otherwise
+    than asked, in sentences.
     """
 
     epochs: float
@@ -249,6 +254,7 @@ class Evaluation:
     wall_s: float
     metrics: Mapping[str, float]
     notes: tuple[str, ...] = ()
+    device: str = "cpu"
 
 
 # ---- JSON ----------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from automtl.export.predict import Summary
+    from automtl.search.fidelity import Ladder
     from automtl.search.progress import Progress
     from automtl.spec.summary import ModelSize
     from automtl.spec.summary import Summary as SpecSummary
@@ -272,12 +273,14 @@ class LineProgress:
         self._stream = stream
         self._pace = Pace(total=0, done=0)
 
-    def on_start(self, study: Study) -> None:
+    def on_start(self, study: Study, ladder: Ladder) -> None:
+        self._study = study
         self._pace = Pace(total=study.budget, done=_finished(study))
         before = f", {self._pace.before} done before" if self._pace.before else ""
         self._write(f"searching {study.spec.name}: {self._pace.total} trials{before}")
 
-    def on_trial(self, record: TrialRecord, study: Study) -> None:
+    def on_trial(self, record: TrialRecord) -> None:
+        study = self._study
         self._pace.note(_finished(study))
         self._write(f"{trial_line(record, study)}  ({self._pace})")
 
@@ -311,12 +314,14 @@ class LiveProgress:
             get_renderable=self._line,
         )
 
-    def on_start(self, study: Study) -> None:
+    def on_start(self, study: Study, ladder: Ladder) -> None:
+        self._study = study
         self._pace = Pace(total=study.budget, done=_finished(study))
         self._standing = standing(study)
         self._live.start()
 
-    def on_trial(self, record: TrialRecord, study: Study) -> None:
+    def on_trial(self, record: TrialRecord) -> None:
+        study = self._study
         self._pace.note(_finished(study))
         self._standing = standing(study)
         if record.state == "failed":

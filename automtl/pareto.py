@@ -2,7 +2,7 @@
 
 `to_losses` is the only place where signs change. After it, smaller is better everywhere.
 
-Shapes: N points, M objectives, F points of a front, U distinct
+Shapes: N points, M objectives, F points of a front or layer, U distinct
 ones, W weights.
 """
 
@@ -18,10 +18,12 @@ import numpy.typing as npt
 from automtl.config import Objective
 
 __all__ = [
+    "contributions",
     "dominates",
     "hypervolume",
     "hypervolume_trace",
     "knee",
+    "layers",
     "pareto_front",
     "reference_point",
     "to_losses",
@@ -64,6 +66,26 @@ def pareto_front(losses_NM: Floats) -> Mask:
         return np.zeros(0, dtype=np.bool_)
     front_N: Mask = moocore.is_nondominated(losses_NM, keep_weakly=True)
     return front_N
+
+
+def layers(losses_NM: Floats) -> npt.NDArray[np.int64]:
+    """layer_N: 0 for the front, 1 for the front of the rest, and so on; equal points share one
+    (Goldberg 1989, non-dominated sorting)."""
+    layer_N: npt.NDArray[np.int64] = np.zeros(len(losses_NM), dtype=np.int64)
+    if len(losses_NM):
+        layer_N[:] = moocore.pareto_rank(losses_NM)
+    return layer_N
+
+
+def contributions(layer_FM: Floats) -> Floats:
+    """contribution_F: the hypervolume that is lost with each point of one layer, to that layer's
+    own reference point; equal points all have the contribution of one. Independent of the order."""
+    distinct_UM, place_F = np.unique(layer_FM, axis=0, return_inverse=True)
+    if len(distinct_UM) < 2 or layer_FM.shape[1] < 2:
+        return np.ones(len(layer_FM))  # one objective: all points of a layer are equal
+    lost_U = moocore.hv_contributions(distinct_UM, ref=reference_point(distinct_UM))
+    lost_F: Floats = lost_U[place_F.reshape(-1)]
+    return lost_F
 
 
 def reference_point(losses_NM: Floats) -> Floats:

@@ -6,6 +6,7 @@ Pure functions of records: who is on the front is decided here and nowhere else.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,17 +14,20 @@ from typing import Any, Literal
 import numpy as np
 
 from automtl import pareto
-from automtl.config import Evaluation, Objective, TrialConfig
+from automtl.config import Constraint, Evaluation, Objective, TrialConfig
 
 __all__ = [
     "Role",
     "State",
     "TrialRecord",
     "best_reference",
+    "fault",
     "front",
     "gains",
     "hypervolume_trace",
+    "is_last",
     "losses",
+    "not_finite",
     "task_objectives",
     "undominated",
 ]
@@ -73,6 +77,35 @@ class TrialRecord:
     def notes(self) -> tuple[str, ...]:
         """What the trial did otherwise than asked."""
         return self.evaluations[-1].notes if self.evaluations else ()
+
+
+def fault(
+    record: TrialRecord, objectives: Sequence[Objective], constraints: Sequence[Constraint]
+) -> str:
+    """Why a trial that has ended by itself is no result, in one line; "" if it is one.
+
+    It must have been trained for its epochs, and all that it is judged by must be finite.
+    """
+    epochs = record.evaluations[-1].epochs if record.evaluations else 0.0
+    if not is_last(epochs, record.config):
+        return f"ended after {epochs:g} of {record.config.train.epochs:g} epochs"
+    return not_finite(record.evaluations[-1], objectives, constraints)
+
+
+def not_finite(
+    evaluation: Evaluation, objectives: Sequence[Objective], constraints: Sequence[Constraint]
+) -> str:
+    """What a trial is judged by and is NaN or infinite, in one line; "" if nothing is."""
+    for name in [*(one.name for one in objectives), *(one.name for one in constraints)]:
+        value = evaluation.metrics.get(name, math.nan)
+        if not math.isfinite(value):
+            return f"{name} is {value} after {evaluation.epochs:.4g} epochs"
+    return ""
+
+
+def is_last(epochs: float, config: TrialConfig) -> bool:
+    """Whether an evaluation after `epochs` is the one at the end of a trial."""
+    return epochs >= config.train.epochs * (1 - 1e-9)
 
 
 def task_objectives(objectives: Sequence[Objective]) -> list[Objective]:

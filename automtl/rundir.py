@@ -37,7 +37,17 @@ LOCK = "lock"
 JOURNAL = "journal.log"
 WEIGHTS = "weights"
 
-NOT_COMPARED = frozenset({"search.trials"})  # trials of another number can be compared
+NOT_COMPARED = frozenset(
+    {
+        "search.trials",
+        "search.wall_hours",
+        "search.device_hours",
+        "search.sampler",
+        "trial.cpus",
+        "trial.gpus",
+        "trial.stall_minutes",
+    }
+)  # how much, by whom and where: what a trial reaches does not depend on it
 
 
 def weights_name(number: int) -> str:
@@ -139,7 +149,7 @@ def repair_journal(run_dir: Path) -> None:
 
 
 def digest(plain: Mapping[str, Any]) -> str:
-    """Of all in a spec that makes trials comparable: everything but the number of trials."""
+    """Of all in a spec that makes trials comparable (everything but NOT_COMPARED)."""
     return hashlib.sha256(json.dumps(_compared(plain), sort_keys=True).encode()).hexdigest()
 
 

@@ -22,9 +22,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -45,7 +46,7 @@ from automtl.errors import RunError
 from automtl.records import Role, State, TrialRecord
 from automtl.spec.schema import Spec
 
-__all__ = ["Role", "State", "Study", "TrialRecord"]
+__all__ = ["Arrival", "Role", "State", "Study", "TrialRecord"]
 
 Answer = TypeVar("Answer")
 
@@ -57,6 +58,15 @@ _STATES: Mapping[TrialState, State] = {
 }
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line a trial is the console's business
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a search met: a trial's start, one of its evaluations, or its end."""
+
+    kind: Literal["start", "evaluation", "end"]
+    number: int
+    evaluation: Evaluation | None = None
 
 
 class DataLock(Protocol):
@@ -81,6 +91,7 @@ class Study:
         self._known: dict[int, tuple[FrozenTrial, TrialRecord]] = {}
         self._history: tuple[TrialRecord, ...] = ()
         self._answers: tuple[tuple[TrialRecord, ...], dict[str, Any]] = ((), {})
+        self._num_arrivals: int | None = None  # counted when the first is written
 
     # ---- making and opening ----------------------------------------------------------------
 
@@ -195,6 +206,36 @@ class Study:
         """How many trials the search starts in all."""
         return int(self._study.user_attrs.get("budget", self.spec.search.trials))
 
+    @property
+    def ended(self) -> str:
+        """Why no more trials start although the budget has some left, or ""."""
+        return str(self._study.user_attrs.get("ended", ""))
+
+    @property
+    def num_rejected(self) -> int:
+        """How many configurations broke a constraint and were not trained."""
+        return int(self._study.user_attrs.get("rejected", 0))
+
+    @property
+    def wall_s(self) -> float:
+        """For how long was searched in all processes so far, in seconds."""
+        return float(self._study.user_attrs.get("wall_s", 0.0))
+
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """Every start, evaluation and end in the order in which the search met them."""
+        found = []
+        for trial in self._study.get_trials(deepcopy=False):
+            attrs = trial.user_attrs
+            if "role" not in attrs:
+                continue
+            found.append((attrs["arrival"], Arrival("start", trial.number)))
+            for value in attrs.get("evaluations", ()):
+                arrival = Arrival("evaluation", trial.number, _evaluation(value))
+                found.append((value["arrival"], arrival))
+            if "end" in attrs:
+                found.append((attrs["end"], Arrival("end", trial.number)))
+        return tuple(arrival for _, arrival in sorted(found, key=lambda pair: pair[0]))
+
     def is_active(self) -> bool:
         """Whether a process is searching at this moment."""
         return rundir.is_locked(self.run_dir)
@@ -216,6 +257,8 @@ class Study:
             "active": self.is_active(),
             "total": self.budget,
             "started": len(trials),
+            "rejected": self.num_rejected,
+            "ended": self.ended,
             "counts": {state: sum(r.state == state for r in trials) for state in states},
             "front": [record.id for record in front],
             "front_size": len(front),
@@ -246,7 +289,7 @@ class Study:
             for record in self.history():
                 if record.state == "running":
                     self._trial(record.number).set_user_attr("interrupted", True)
-                    self._study.tell(record.number, state=TrialState.FAIL)
+                    self._end(record.number, TrialState.FAIL)
             self.drop_weights()
             yield
 
@@ -271,6 +314,20 @@ class Study:
         """How many trials the search is to start in all."""
         if num_trials != self.budget or "budget" not in self._study.user_attrs:
             self._study.set_user_attr("budget", num_trials)
+
+    def set_ended(self, why: str) -> None:
+        """Why no more trials start although the budget has some left; "" if they do."""
+        if why != self.ended:
+            self._study.set_user_attr("ended", why)
+
+    def add_rejected(self, num_configs: int) -> None:
+        """Counts configurations that broke a constraint before they were trained."""
+        if num_configs:
+            self._study.set_user_attr("rejected", self.num_rejected + num_configs)
+
+    def set_wall_s(self, wall_s: float) -> None:
+        """For how long was searched in all processes so far, in seconds."""
+        self._study.set_user_attr("wall_s", round(wall_s, 3))
 
     def next_number(self) -> int:
         """The number that the next trial to start will get."""
@@ -304,6 +361,7 @@ class Study:
                     "in_space": in_space,
                     "planned": planned,
                     "origin": number if origin is None else origin,
+                    "arrival": self._next_arrival(),
                 },
             )
         )
@@ -317,9 +375,10 @@ class Study:
         return self._record(trials[number], self._weights())
 
     def add_evaluation(self, number: int, evaluation: Evaluation) -> None:
-        """Keeps what an evaluation of a running trial saw."""
-        seen = [*self.get(number).evaluations, evaluation]
-        self._trial(number).set_user_attr("evaluations", [_evaluation_json(e) for e in seen])
+        """Keeps what an evaluation of a running trial saw, and when it came (`arrivals`)."""
+        seen = self._frozen(number).user_attrs.get("evaluations", [])
+        new = _evaluation_json(evaluation) | {"arrival": self._next_arrival()}
+        self._trial(number).set_user_attr("evaluations", [*seen, new])
 
     def complete(self, number: int) -> None:
         """Ends a trial that was trained to the end: its values are those of its last evaluation.
@@ -328,25 +387,23 @@ class Study:
         finite, is failed instead, with the reason.
         """
         record = self.get(number)
-        epochs = record.evaluations[-1].epochs if record.evaluations else 0.0
-        needed = [o.name for o in self.objectives] + [c.name for c in self.constraints]
-        wrong = [name for name in needed if not math.isfinite(record.metrics.get(name, math.nan))]
-        if epochs < record.config.train.epochs * (1 - 1e-9):
-            self.fail(number, f"ended after {epochs:g} of {record.config.train.epochs:g} epochs")
-        elif wrong:
-            value = record.metrics.get(wrong[0], math.nan)
-            self.fail(number, f"{wrong[0]} is {value} after {epochs:g} epochs")
+        if fault := records.fault(record, self.objectives, self.constraints):
+            self.fail(number, fault)
         else:
-            trial = self._trial(number)
-            known = self._frozen(number).constraints
-            for constraint in self.constraints:
-                if (key := _constraint_key(constraint)) not in known:
-                    trial.set_constraint(key, constraint.violation(record.metrics))
-            self._study.tell(number, [record.metrics[o.name] for o in self.objectives])
+            self._set_constraints(number, record.metrics)
+            values = [record.metrics[objective.name] for objective in self.objectives]
+            self._end(number, TrialState.COMPLETE, values)
 
-    def prune(self, number: int) -> None:
-        """Ends a trial that was stopped at a rung; it has no values."""
-        self._study.tell(number, state=TrialState.PRUNED)
+    def prune(
+        self, number: int, reason: str, *, metrics: Mapping[str, float] | None = None
+    ) -> None:
+        """Ends a trial that was stopped before its end, with the reason; it has no values.
+
+        `metrics` is what was measured besides its evaluations, and broke a constraint.
+        """
+        self._set_constraints(number, {**self.get(number).metrics, **(metrics or {})})
+        self._trial(number).set_user_attr("reason", " ".join(reason.split()))
+        self._end(number, TrialState.PRUNED)
 
     def fail(self, number: int, reason: str, traceback: str = "") -> None:
         """Ends a trial that died, with the reason in one line."""
@@ -354,7 +411,7 @@ class Study:
         trial.set_user_attr("reason", " ".join(reason.split()) or "unknown")
         if traceback:
             trial.set_user_attr("traceback", traceback)
-        self._study.tell(number, state=TrialState.FAIL)
+        self._end(number, TrialState.FAIL)
 
     def drop_weights(self) -> None:
         """Deletes all weights but those of trials that run or that can still be picked.
@@ -407,6 +464,25 @@ class Study:
     def _frozen(self, number: int) -> FrozenTrial:
         return self._study.get_trials(deepcopy=False)[number]
 
+    def _next_arrival(self) -> int:
+        """The place of the next event in `arrivals`."""
+        if self._num_arrivals is None:
+            self._num_arrivals = len(self.arrivals())
+        self._num_arrivals += 1
+        return self._num_arrivals
+
+    def _set_constraints(self, number: int, metrics: Mapping[str, float]) -> None:
+        """All constraints that are known now; Optuna takes a trial without any for feasible."""
+        trial, known = self._trial(number), self._frozen(number).constraints
+        for constraint in self.constraints:
+            key = _constraint_key(constraint)
+            if key not in known and math.isfinite(metrics.get(constraint.name, math.nan)):
+                trial.set_constraint(key, constraint.violation(metrics))
+
+    def _end(self, number: int, state: TrialState, values: Sequence[float] | None = None) -> None:
+        self._trial(number).set_user_attr("end", self._next_arrival())
+        self._study.tell(number, values, state)
+
     def _trial(self, number: int) -> optuna.trial.Trial:
         """A handle to write attributes of a running trial."""
         return optuna.trial.Trial(self._study, self._frozen(number)._trial_id)
@@ -447,9 +523,14 @@ def _evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _evaluation(value: Mapping[str, Any]) -> Evaluation:
-    metrics = {k: math.nan if v is None else v for k, v in value["metrics"].items()}
-    notes = tuple(value["notes"])
-    return Evaluation(**{**value, "metrics": metrics, "notes": notes})
+    return Evaluation(
+        epochs=value["epochs"],
+        examples=value["examples"],
+        wall_s=value["wall_s"],
+        metrics={k: math.nan if v is None else v for k, v in value["metrics"].items()},
+        notes=tuple(value["notes"]),
+        device=value["device"],
+    )
 
 
 def _constraint_key(constraint: Constraint) -> str:

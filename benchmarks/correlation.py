@@ -104,7 +104,7 @@ def losses(
     for family, lr in [(family, lr) for family, some in rates.items() for lr in some]:
         train = TrainConfig(epochs=size.epochs, batch_size=BATCH_SIZE, lr=lr)
         config = TrialConfig(model=MODELS[family], train=train)
-        for one in evaluations(config, data, seed=seed, num_evaluations=2):
+        for one in evaluations(config, data, seed=seed, rungs=(size.epochs / 3,)):
             shares = [(one.metrics[f"{task.name}.rmse"] / task.std) ** 2 for task in data.tasks]
             found[Point(family, lr, one.epochs)] = float(np.mean(shares))
     return found

@@ -109,7 +109,6 @@ def build(job: Job, data: ArrayData) -> Trainer:
         data,
         seed=job.seed,
         device=job.device,
-        num_evaluations=1,
         precision=precision,
     )
 

@@ -134,7 +134,7 @@ def measure(read: Callable[[], Spec], family: str, name: str, seed: int) -> dict
     config = TrialConfig(
         model=replace(base.model, **changed.model), train=replace(base.train, **changed.train)
     )
-    trainer = Trainer(config, open_data(spec), seed=seed, device="cpu", num_evaluations=1)
+    trainer = Trainer(config, open_data(spec), seed=seed, device="cpu")
     (evaluation,) = trainer.run()
     aucs = {key: value for key, value in evaluation.metrics.items() if key.endswith(".auc")}
     return {**aucs, SECONDS: evaluation.wall_s}

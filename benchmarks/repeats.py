@@ -85,10 +85,10 @@ def encoded(
 
 
 def evaluations(
-    config: TrialConfig, data: ArrayData, *, seed: int, num_evaluations: int = 1
+    config: TrialConfig, data: ArrayData, *, seed: int, rungs: Sequence[float] = ()
 ) -> list[Evaluation]:
     """One whole training on one thread's CPU; the last evaluation is at its end."""
-    trainer = Trainer(config, data, seed=seed, device="cpu", num_evaluations=num_evaluations)
+    trainer = Trainer(config, data, seed=seed, device="cpu", rungs=rungs)
     return list(trainer.run())
 
 

@@ -6,20 +6,33 @@ nothing that a kill could lose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
 
-from automtl.config import MODEL_COSTS, Constraint, Evaluation, FeatureSchema, TaskSchema
+from automtl import records
+from automtl.config import (
+    CONFIGURED_COSTS,
+    MEASURED_COSTS,
+    Constraint,
+    Evaluation,
+    FeatureSchema,
+    TaskSchema,
+    TrialConfig,
+)
 from automtl.errors import SearchFailedError
 from automtl.models.cost import costs
+from automtl.records import TrialRecord
 from automtl.search.assignment import Assignment
-from automtl.search.plan import budget, plan_trials
+from automtl.search.ledger import Ledger
+from automtl.search.limits import Spent, device_s, used_up
+from automtl.search.plan import PlannedTrial, budget, plan_trials
 from automtl.search.progress import Progress, Silent
-from automtl.search.sampler import Proposal, Sampler
+from automtl.search.rungs import stop_reason
+from automtl.search.sampler import Exhausted, Proposal, Sampler
 from automtl.spec.schema import Spec
-from automtl.study import Role, Study, TrialRecord
 
 __all__ = ["SearchLoop", "trial_seed"]
 
@@ -36,19 +49,20 @@ class SearchLoop:
     """Drives one search in one process, which holds the study's `writing()`.
 
     An executor calls `propose` whenever it could start a trial, `report` at each evaluation, and
-    `complete` or `fail` once when a trial has ended.
+    `complete` or `fail` once when a trial has ended. `clock` tells seconds, from whatever start.
     """
 
     def __init__(
         self,
-        study: Study,
+        ledger: Ledger,
         spec: Spec,
         *,
         features: FeatureSchema,
         tasks: tuple[TaskSchema, ...],
         progress: Progress | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._study, self._spec = study, spec
+        self._ledger, self._spec = ledger, spec
         self._features, self._tasks = features, tasks
         self._progress = progress or Silent()
         self._sampler = Sampler(spec)
@@ -56,115 +70,178 @@ class SearchLoop:
         self._budget = budget(spec)
         self._failed: list[int] = []  # in this process: what failed before may have been mended
         self._skipped: set[str] = set()  # planned trials that would repeat another one
-        self._exhausted = False
+        self._exhausted = ""  # why there is nothing more to propose
+        self._clock, self._searched_from_s = clock, clock() - ledger.wall_s
+        ledger.set_ended("")
 
     def propose(self) -> Assignment | Literal["wait", "finished"]:
         """Starts the next trial: an interrupted one again, a planned one, or a proposal.
 
         "wait": nothing now, ask again when a running trial has ended. "finished": never again.
         """
-        history = self._study.history()
+        history = self._ledger.history()
         started = [record for record in history if record.state != "interrupted"]
         if self.is_finished():
             return "finished"
         if self._is_hopeless(started):
             return "wait" if any(r.state == "running" for r in started) else "finished"
+        if why := used_up(self._spec.search, self._spent(started)):
+            self._ledger.set_ended(why)
+            return "finished"
         if (interrupted := _to_retry(history)) is not None:
             return self._retry(interrupted)
         self._sampler.learn(history)
         known = {record.planned for record in history} | self._skipped
-        number = self._study.next_number()
         for planned in self._plan:
-            if planned.key in known:
-                continue
-            proposal = self._sampler.propose(number=number, pins=planned.pins)
-            if proposal is not None:
-                return self._start(
-                    number, proposal, planned.role, planned=planned.key, in_space=planned.in_space
-                )
-            self._skipped.add(planned.key)
-        proposal = self._sampler.propose(number=number, pins={})
-        if proposal is None:
-            self._exhausted = True
-            self._study.set_budget(len(started))
-            return "finished"
-        return self._start(number, proposal, "search")
+            if planned.key not in known and (planned.due <= len(started) or self._exhausted):
+                if (assignment := self._try(planned)) is not None:
+                    return assignment
+                self._skipped.add(planned.key)
+        if not self._exhausted and (assignment := self._try(None)) is not None:
+            return assignment
+        if {planned.key for planned in self._plan} - known - self._skipped:
+            return self.propose()  # the rest of the plan: there is nothing to spread it over
+        self._ledger.set_ended(self._exhausted)
+        return "finished"
 
     def report(self, number: int, evaluation: Evaluation) -> Literal["continue", "stop"]:
-        """Keeps an evaluation; says whether to go on. All trials are trained to the end so far."""
-        self._study.add_evaluation(number, evaluation)
-        return "continue"
+        """Keeps an evaluation and says whether to go on. After "stop" comes `complete`.
+
+        An evaluation after 0 epochs is no evaluation but the costs measured on the built model.
+        """
+        record = self._ledger.get(number)
+        if evaluation.epochs == 0:
+            why = "" if record.role != "search" else self._too_costly(evaluation.metrics)
+            if why:
+                self._ledger.prune(number, why, metrics=evaluation.metrics)
+            return "stop" if why else "continue"
+        self._ledger.add_evaluation(number, evaluation)
+        if record.role != "search" or records.is_last(evaluation.epochs, record.config):
+            return "continue"
+        if fault := records.not_finite(
+            evaluation, self._ledger.objectives, self._ledger.constraints
+        ):
+            self._ledger.fail(number, fault)
+            return "stop"
+        why = stop_reason(
+            self._ledger.history(),
+            self._ledger.get(number),
+            objectives=self._ledger.objectives,
+            constraints=self._ledger.constraints,
+            eta=self._spec.search.eta,
+        )
+        if why:
+            self._ledger.prune(number, why)
+        return "stop" if why else "continue"
 
     def complete(self, number: int) -> None:
-        """The trial ran to its end."""
-        self._study.complete(number)  # or fails it, if a value is not finite
+        """The trial ran to its end, or was stopped."""
+        if self._ledger.get(number).state == "running":
+            self._ledger.complete(number)  # or fails it, if a value is not finite
         self._ended(number)
 
     def fail(self, number: int, reason: str, traceback: str = "") -> None:
         """The trial died; the search goes on."""
-        self._study.fail(number, reason, traceback)
+        self._ledger.fail(number, reason, traceback)
         self._ended(number)
 
     def is_finished(self) -> bool:
         """Whether no more trials will start; some may still run."""
-        return self._exhausted or len(self._study.trials()) >= self._budget
+        return bool(self._ledger.ended) or len(self._ledger.trials()) >= self._budget
 
     def finish(self) -> None:
         """The end of the search; raises SearchFailedError, with the first traceback, if nothing
         has come of it."""
-        trials = self._study.trials()
+        trials = self._ledger.trials()
         failed = [record for record in trials if record.state == "failed"]
         if not failed or any(record.state in ("complete", "pruned") for record in trials):
             return
         first = next((r for r in failed if r.number in self._failed), failed[0])
         raise SearchFailedError(
-            f"{self._study.run_dir}: all {len(failed)} trials failed; the first, {first.id}: "
+            f"{self._spec.name}: all {len(failed)} trials failed; the first, {first.id}: "
             f"{first.reason}" + (f"\n\n{first.traceback}" if first.traceback else "")
         )
 
-    def _start(
-        self,
-        number: int,
-        proposal: Proposal,
-        role: Role,
-        *,
-        planned: str = "",
-        in_space: bool = True,
-    ) -> Assignment:
-        record = self._study.start(
-            role=role,
+    def _try(self, planned: PlannedTrial | None) -> Assignment | None:
+        """Starts a planned trial, or one of the search; None if nothing new is left for it."""
+        number = self._ledger.next_number()
+        proposal = self._sampler.propose(
+            number=number,
+            pins=planned.pins if planned else {},
+            accept=self._is_affordable if planned is None else _anything,
+        )
+        self._ledger.add_rejected(proposal.num_rejected)
+        if not isinstance(proposal, Proposal):
+            if planned is None:
+                self._exhausted = self._why_exhausted(proposal)
+            return None
+        record = self._ledger.start(
+            role=planned.role if planned else "search",
             params=proposal.params,
             distributions=self._sampler.distributions(proposal.params),
             config=proposal.config,
             seed=trial_seed(self._spec.search.seed, number),
-            in_space=in_space,
-            violations=self._violations(proposal),
-            planned=planned,
+            in_space=planned.in_space if planned else True,
+            violations=self._violations(proposal.config),
+            planned=planned.key if planned else "",
         )
         return _assignment(record)
 
     def _retry(self, interrupted: TrialRecord) -> Assignment:
         """The same trial once more, under a new number, as if the kill had not been."""
-        record = self._study.start(
+        record = self._ledger.start(
             role=interrupted.role,
             params=interrupted.params,
             distributions=self._sampler.distributions(interrupted.params),
             config=interrupted.config,
             seed=interrupted.seed,
             in_space=interrupted.in_space,
-            violations=self._violations(interrupted),
+            violations=self._violations(interrupted.config),
             planned=interrupted.planned,
             origin=interrupted.origin,
         )
         return _assignment(record)
 
-    def _violations(self, trial: Proposal | TrialRecord) -> Mapping[Constraint, float]:
+    def _violations(self, config: TrialConfig) -> Mapping[Constraint, float]:
         """The constraints that the configuration alone decides."""
-        known = [c for c in self._study.constraints if c.name in MODEL_COSTS]
+        known = [c for c in self._ledger.constraints if c.name in CONFIGURED_COSTS]
         if not known:
             return {}
-        values = costs(trial.config.model, self._features, self._tasks)
+        values = costs(config.model, self._features, self._tasks)
         return {constraint: constraint.violation(values) for constraint in known}
+
+    def _is_affordable(self, config: TrialConfig) -> bool:
+        return all(violation <= 0 for violation in self._violations(config).values())
+
+    def _too_costly(self, measured: Mapping[str, float]) -> str:
+        """The constraint that what was measured before training breaks, or ""."""
+        for constraint in self._ledger.constraints:
+            if constraint.name in MEASURED_COSTS and constraint.violation(measured) > 0:
+                value = measured[constraint.name]
+                return (
+                    f"not trained: {constraint.name} is {value:.3g}, and {constraint.name} "
+                    f"{constraint.op} {constraint.bound:g} is asked for"
+                )
+        return ""
+
+    def _why_exhausted(self, end: Exhausted) -> str:
+        if end.reason == "duplicates":
+            return "every configuration of the space has been tried"
+        limits = ", ".join(
+            f"{c.name} {c.op} {c.bound:g}"
+            for c in self._ledger.constraints
+            if c.name in CONFIGURED_COSTS
+        )
+        return (
+            f"{end.num_rejected:,} configurations in a row break {limits}; allow more, or make "
+            "the space smaller"
+        )
+
+    def _spent(self, started: list[TrialRecord]) -> Spent:
+        return Spent(
+            wall_s=self._clock() - self._searched_from_s,
+            device_s=device_s(started, self._spec.trial),
+        )
 
     def _is_hopeless(self, started: list[TrialRecord]) -> bool:
         return len(self._failed) >= MAX_FAILURES and not any(
@@ -172,11 +249,12 @@ class SearchLoop:
         )
 
     def _ended(self, number: int) -> None:
-        record = self._study.get(number)
+        record = self._ledger.get(number)
         if record.state == "failed":
             self._failed.append(number)
-        self._study.drop_weights()
-        self._progress.on_trial(record, self._study)
+        self._ledger.set_wall_s(self._clock() - self._searched_from_s)
+        self._ledger.drop_weights()
+        self._progress.on_trial(record)
 
 
 def _to_retry(history: tuple[TrialRecord, ...]) -> TrialRecord | None:
@@ -187,3 +265,7 @@ def _to_retry(history: tuple[TrialRecord, ...]) -> TrialRecord | None:
 
 def _assignment(record: TrialRecord) -> Assignment:
     return Assignment(number=record.number, config=record.config, seed=record.seed)
+
+
+def _anything(config: TrialConfig) -> bool:
+    return True

@@ -1,8 +1,9 @@
-"""What comes before the search proper: the reference, then one default of each family.
+"""What a search starts whatever it learns: the reference, and one default of each family.
 
 `single_task` without a dependency is the zero line of every report. One untuned model against
-the best of all others would be unfair, so some trials of the same recipe go to tuning it. The
-plan follows from the spec alone; what of it is done, the study knows by the keys.
+the best of all others would be unfair, so some trials of the same recipe go to tuning it, spread
+over the search: they are no part of the front, which should not wait for them. The plan follows
+from the spec alone; what of it is done, the study knows by the keys.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ REFERENCE_DEPENDENCY: Dependency = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTrial:
-    """A trial to start before the search proper; knobs without a pin are proposed."""
+    """A trial that the search starts whatever it learns, once `due` trials have started; knobs
+    without a pin are proposed."""
 
     key: str
     role: Role
     pins: Mapping[str, Any]
+    due: int = 0
     in_space: bool = True
 
 
@@ -50,18 +53,22 @@ def budget(spec: Spec) -> int:
 
 
 def plan_trials(spec: Spec) -> tuple[PlannedTrial, ...]:
-    """The reference by its defaults, a default a family, then the rest of the references."""
+    """The reference by its defaults, a default a family, and in even steps the rest of the
+    references."""
     in_space = _holds_reference(spec)
     dependency = default(spec.space.dependency)
     recipe = {"family": REFERENCE_FAMILY, "dependency": REFERENCE_DEPENDENCY}
+    num_trials, count = budget(spec), num_references(budget(spec))
+    num_first = 1 + sum(family != REFERENCE_FAMILY for family in spec.space.families)
     references = [
         PlannedTrial(
             key=f"reference:{index}",
             role="reference",
             pins=recipe if index else default_values(spec, REFERENCE_FAMILY, REFERENCE_DEPENDENCY),
+            due=num_first + (num_trials - num_first) * index // count if index else 0,
             in_space=in_space,
         )
-        for index in range(num_references(budget(spec)))
+        for index in range(count)
     ]
     baselines = [
         PlannedTrial(
@@ -72,7 +79,7 @@ def plan_trials(spec: Spec) -> tuple[PlannedTrial, ...]:
         for family in spec.space.families
         if family != REFERENCE_FAMILY
     ]
-    return (*references[:1], *baselines, *references[1:])[: budget(spec)]
+    return (*references[:1], *baselines, *references[1:])[:num_trials]
 
 
 def _holds_reference(spec: Spec) -> bool:

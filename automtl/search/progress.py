@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from automtl.search.fidelity import Ladder
 from automtl.study import Study, TrialRecord
 
 __all__ = ["Progress", "Silent"]
@@ -12,10 +13,10 @@ __all__ = ["Progress", "Silent"]
 class Progress(Protocol):
     """Called in the process that searches, between trials; it decides nothing."""
 
-    def on_start(self, study: Study) -> None:
-        """The search begins or goes on."""
+    def on_start(self, study: Study, ladder: Ladder) -> None:
+        """The search begins or goes on; trials are judged at the rungs of `ladder`."""
 
-    def on_trial(self, record: TrialRecord, study: Study) -> None:
+    def on_trial(self, record: TrialRecord) -> None:
         """A trial has ended: complete, pruned or failed."""
 
     def on_end(self, study: Study) -> None:
@@ -25,10 +26,10 @@ class Progress(Protocol):
 class Silent:
     """Says nothing."""
 
-    def on_start(self, study: Study) -> None:
+    def on_start(self, study: Study, ladder: Ladder) -> None:
         pass
 
-    def on_trial(self, record: TrialRecord, study: Study) -> None:
+    def on_trial(self, record: TrialRecord) -> None:
         pass
 
     def on_end(self, study: Study) -> None:

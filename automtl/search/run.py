@@ -8,6 +8,7 @@ from typing import Literal
 from automtl.data.cache import EncodedData, open_data
 from automtl.rundir import check_new
 from automtl.search.executor import Executor, LocalExecutor
+from automtl.search.fidelity import Ladder, count_positives, make_ladder
 from automtl.search.loop import SearchLoop
 from automtl.search.plan import budget
 from automtl.search.progress import Progress, Silent
@@ -49,26 +50,33 @@ def run_search(
         study = Study.create(run_dir, spec, data)
     with study.writing():
         study.set_budget(budget(spec))
-        loop = SearchLoop(study, spec, features=data.features, tasks=data.tasks, progress=progress)
-        progress.on_start(study)
+        ladder = make_ladder(spec, count_positives(data.rows("train"), data.tasks))
+        loop = SearchLoop(
+            study,
+            spec,
+            features=data.features,
+            tasks=data.tasks,
+            progress=progress,
+        )
+        progress.on_start(study, ladder)
         try:
             if not loop.is_finished():
                 runner = _make_executor(executor, spec, workers=workers, address=address)
-                runner.run(loop, _make_job(study, spec, data))
+                runner.run(loop, _make_job(study, spec, data, ladder))
         finally:
             progress.on_end(study)
         loop.finish()
     return study
 
 
-def _make_job(study: Study, spec: Spec, data: EncodedData) -> TrialJob:
+def _make_job(study: Study, spec: Spec, data: EncodedData, ladder: Ladder) -> TrialJob:
     return TrialJob(
         weights_dir=study.weights_dir,
         cache_dir=data.directory,
         device=spec.trial.device,
         precision=spec.trial.precision,
         num_threads=max(1, int(spec.trial.cpus)),
-        num_evaluations=spec.search.rungs,
+        rungs=ladder.rungs,
     )
 
 

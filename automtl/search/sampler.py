@@ -8,13 +8,14 @@ far and the number of the next one: a search that goes on after a kill needs no 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -33,7 +34,7 @@ from automtl.spec.domains import Choice, Domain, Fixed, FloatRange, IntRange, co
 from automtl.spec.schema import Spec
 from automtl.study import State, TrialRecord
 
-__all__ = ["Proposal", "Sampler", "distribution", "from_label", "to_label"]
+__all__ = ["Exhausted", "Proposal", "Sampler", "distribution", "from_label", "to_label"]
 
 Choose = Callable[[str, Domain], Any]
 
@@ -54,6 +55,15 @@ class Proposal:
 
     config: TrialConfig
     params: Mapping[str, Any]
+    num_rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exhausted:
+    """Nothing new is left, or nothing that is accepted."""
+
+    reason: Literal["duplicates", "rejected"]
+    num_rejected: int = 0
 
 
 class Sampler:
@@ -84,19 +94,31 @@ class Sampler:
             if record.in_space:
                 self._copy(record)
 
-    def propose(self, *, number: int, pins: Mapping[str, Any]) -> Proposal | None:
-        """A configuration for trial `number`; None if nothing new is left.
+    def propose(
+        self,
+        *,
+        number: int,
+        pins: Mapping[str, Any],
+        accept: Callable[[TrialConfig], bool] = lambda config: True,
+    ) -> Proposal | Exhausted:
+        """A configuration for trial `number` that `accept` takes.
 
         `pins` fixes knobs by name, also to values outside their domains, which are no params.
         """
+        num_rejected = 0
         for attempt in range(MAX_DUPLICATES):
             with self._chooser(number, attempt) as choose:
                 proposal = self._draw(pins, choose)
-            if _key(proposal.config) not in self._taken:
-                return proposal
+            if not accept(proposal.config):
+                num_rejected += 1
+            elif _key(proposal.config) not in self._taken:
+                return dataclasses.replace(proposal, num_rejected=num_rejected)
             if proposal.params.keys() <= pins.keys():
-                return None  # there was nothing to choose
-        return None
+                break  # there was nothing to choose
+        return Exhausted(
+            reason="rejected" if num_rejected > attempt // 2 else "duplicates",
+            num_rejected=num_rejected,
+        )
 
     def _draw(self, pins: Mapping[str, Any], choose: Choose) -> Proposal:
         inside = {

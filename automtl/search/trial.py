@@ -33,7 +33,7 @@ class TrialJob:
     device: str
     precision: Precision
     num_threads: int
-    num_evaluations: int
+    rungs: tuple[float, ...] = ()
 
     def run(self, assignment: Assignment) -> Iterator[Evaluation]:
         import torch
@@ -49,7 +49,7 @@ class TrialJob:
             seed=assignment.seed,
             device=self.device,
             precision=self.precision,
-            num_evaluations=self.num_evaluations,
+            rungs=self.rungs,
         )
         for evaluation in trainer.run():
             if evaluation.epochs >= assignment.config.train.epochs:

@@ -22,6 +22,7 @@ __all__ = [
     "default",
     "describe",
     "is_free",
+    "largest",
     "size",
     "to_plain",
 ]
@@ -65,6 +66,17 @@ Domain = Fixed | IntRange | FloatRange | Choice
 def is_free(domain: Domain) -> bool:
     """Whether a sampler has something to decide."""
     return not isinstance(domain, Fixed)
+
+
+def largest(domain: Domain) -> Any:
+    """The largest value of a domain of numbers."""
+    match domain:
+        case Fixed(value):
+            return value
+        case Choice(options):
+            return max(options)
+        case IntRange(_, high) | FloatRange(_, high):
+            return high
 
 
 def default(domain: Domain) -> Any:

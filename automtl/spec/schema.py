@@ -85,17 +85,30 @@ class TrialSpec(Block):
     gpus: Annotated[float, Real(low=0, high=1)] = Field(
         0.25, description="share of a GPU a trial takes, where there is one"
     )
+    latency_batch: Count = Field(256, description="rows scored at once to measure latency_ms")
+    stall_minutes: Annotated[float, Real(above=0)] = Field(
+        30, description="a trial without a sign of life for so long counts as hung and is ended"
+    )
 
 
 class SearchSpec(Block):
     """How long to search, and how."""
 
     trials: Count = Field(50, description="trials to start, baselines included")
+    wall_hours: Annotated[float | None, Maybe(Real(above=0))] = Field(
+        None, description="no trial starts after so many hours of searching"
+    )
+    device_hours: Annotated[float | None, Maybe(Real(above=0))] = Field(
+        None, description="no trial starts after trials have taken so many hours of a core or GPU"
+    )
     epochs: PositiveKnob = Field(
         Fixed(1.0), description="training examples seen, in epochs; fractions are allowed"
     )
     rungs: Annotated[int, Whole(low=1, high=8)] = Field(
-        3, description="evaluations of a trial: the last after all epochs, each at 3 times the last"
+        3, description="evaluations of a trial, the last after all epochs; 1: no trial stops early"
+    )
+    eta: Annotated[int, Whole(low=2, high=16)] = Field(
+        3, description="each rung is at eta times the last; the best 1/eta of a rung's trials go on"
     )
     sampler: Annotated[Literal["tpe", "random"], OneOf(("tpe", "random"))] = Field(
         "tpe", description="tpe learns from finished trials, random does not"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -30,14 +30,13 @@ from automtl.training.step import Stepper
 
 __all__ = ["Trainer", "TrainingData", "evaluation_epochs", "predict_rows"]
 
-REDUCTION = 3.0  # each evaluation comes after this times the examples of the one before
 STEPS_BETWEEN_CHECKS = 50  # of the loss for NaN: a check waits for the device
 PREDICT_BATCH_SIZE = 2048  # activations of more rows leave the processor's cache
 
 
-def evaluation_epochs(epochs: float, num_evaluations: int) -> tuple[float, ...]:
-    """Where a trial of `epochs` is evaluated: at its end and at 1/3, 1/9, … of it."""
-    return tuple(epochs / REDUCTION**power for power in reversed(range(num_evaluations)))
+def evaluation_epochs(epochs: float, rungs: Sequence[float]) -> tuple[float, ...]:
+    """Where a trial of `epochs` is evaluated: at the rungs on its way, and at its end."""
+    return (*(rung for rung in rungs if rung < epochs * (1 - 1e-9)), epochs)
 
 
 class TrainingData(Protocol):
@@ -54,8 +53,9 @@ class TrainingData(Protocol):
 class Trainer:
     """One trial in this process. The same seed gives the same numbers on the same device.
 
-    `notes` says, in sentences, what was done otherwise than asked. Raises TrialFailedError where
-    the model cannot fit the memory that is free.
+    It is evaluated at `rungs` (epochs, rising) and at its end. `notes` says, in sentences, what
+    was done otherwise than asked. Raises TrialFailedError where the model cannot fit the memory
+    that is free.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class Trainer:
         *,
         seed: int,
         device: str = "auto",
-        num_evaluations: int = 3,
+        rungs: Sequence[float] = (),
         precision: Precision = "auto",
     ) -> None:
         self.config, self.data, self.seed = config, data, seed
         self.device = resolve_device(device)
-        self.num_evaluations = num_evaluations
+        self.rungs = tuple(rungs)
         self.notes: list[str] = []
         self.precision, why = resolve_precision(precision, self.device)
         if (precision, self.precision) == ("auto", "bf16"):
@@ -148,7 +148,7 @@ class Trainer:
         )
         stream = batches.shuffled(batch_size, np.random.default_rng(self.seed))
         started, done = time.perf_counter(), 0
-        for epochs in evaluation_epochs(self.config.train.epochs, self.num_evaluations):
+        for epochs in evaluation_epochs(self.config.train.epochs, self.rungs):
             end = max(1, done, math.ceil(epochs * batches.num_rows / batch_size))
             self._train(stepper, stream, steps=range(done, end), num_rows=batches.num_rows)
             done = end
@@ -158,6 +158,7 @@ class Trainer:
                 wall_s=time.perf_counter() - started,
                 metrics=self.evaluate("valid"),
                 notes=tuple(self.notes),
+                device=self.device.type,
             )
 
     def _train(

@@ -49,7 +49,6 @@ def study(root):
         device="cpu",
         precision="fp32",
         num_threads=1,
-        num_evaluations=1,
     )
     train = TrainConfig(epochs=1.0, batch_size=256, lr=1e-2)
     for family, dependency in itertools.product(FAMILIES, ("none", "esmm")):

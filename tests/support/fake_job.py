@@ -100,13 +100,16 @@ def fake_metrics(config: TrialConfig, share: float = 1.0) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class FakeJob:
-    """Evaluates in microseconds, or `pause_s` apart; `faults` says what goes wrong, by number.
+    """Evaluates at `rungs` (shares of its epochs) in microseconds, or `pause_s` apart.
+
+    `faults` says what goes wrong, by number:
 
     "raise" and "refuse" fail at the second evaluation (refuse: for a known reason), "nan" has a
     metric that is none, "short" ends before the last evaluation, "die" kills the process.
     """
 
     faults: Mapping[int, str] = field(default_factory=dict)
+    rungs: tuple[float, ...] = RUNGS
     pause_s: float = 0.0
     weights_dir: Path | None = None
     log: Path | None = None  # a line "number seed" a trial that was trained to the end
@@ -114,7 +117,7 @@ class FakeJob:
     def run(self, assignment: Assignment) -> Iterator[Evaluation]:
         number, config = assignment.number, assignment.config
         fault = self.faults.get(number)
-        for index, share in enumerate(RUNGS):
+        for index, share in enumerate(self.rungs):
             time.sleep(self.pause_s)
             metrics = fake_metrics(config, share)
             match fault, index:
@@ -128,7 +131,7 @@ class FakeJob:
                     metrics["buy.auc"] = math.nan
                 case "short", 2:
                     return
-            if index == len(RUNGS) - 1:
+            if index == len(self.rungs) - 1:
                 self._finish(assignment)
             yield Evaluation(
                 epochs=share * config.train.epochs,

@@ -222,7 +222,7 @@ def test_a_failure_keeps_its_reason_and_traceback(study: Study) -> None:
 
 def test_a_stopped_trial_has_no_values(study: Study) -> None:
     start(study)
-    study.prune(0)
+    study.prune(0, "stopped at a rung")
     assert (study.get(0).state, study.get(0).values) == ("pruned", None)
 
 
@@ -250,7 +250,7 @@ def test_only_who_earned_it_is_on_the_front(study: Study) -> None:
     trained(study, click=0.69, buy=0.59, params=2e4)  # dominated
     trained(study, click=0.99, buy=0.99, params=1e4, in_space=False)
     start(study)  # running
-    study.prune(start(study).number)
+    study.prune(start(study).number, "stopped at a rung")
     study.fail(start(study).number, "died")
     assert ids(study.front()) == ["t0002", "t0000", "t0001"], "best click.auc first"
     knee = study.knee()

@@ -47,8 +47,10 @@ def add(study, click, buy, logloss, params, *, role="search", in_space=True, end
     study.add_evaluation(record.number, evaluation)
     if end == "fail":
         study.fail(record.number, "the loss is nan at step 7")
+    elif end == "prune":
+        study.prune(record.number, "stopped after 0.111 epochs: rank 3 of 3, the best 1 go on")
     else:
-        getattr(study, end)(record.number)
+        study.complete(record.number)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +141,7 @@ def test_the_choices_are_those_of_the_study(study):
         ("42", r"has no such trial; they go from t0000 to t0009"),
         ("t0007", r"t0007: that trial is failed \(the loss is nan at step 7\)"),
         ("8", r"that trial is running"),
-        ("9", r"that trial is pruned, only a complete one"),
+        ("9", r"is pruned \(stopped after 0.111 epochs: .*\), only a complete one"),
     ],
 )
 def test_what_names_nothing_is_an_error_with_the_choices(study, how, message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from automtl.config import Evaluation
 from automtl.errors import SearchFailedError
 from automtl.search.assignment import Assignment
 from automtl.search.executor import LocalExecutor
+from automtl.search.fidelity import Ladder
 from automtl.search.loop import SearchLoop, trial_seed
 from automtl.spec.schema import Spec
 from automtl.study import Study, TrialRecord
@@ -24,10 +27,10 @@ class Notes:
     def __init__(self) -> None:
         self.seen: list[str] = []
 
-    def on_start(self, study: Study) -> None:
+    def on_start(self, study: Study, ladder: Ladder) -> None:
         self.seen.append("start")
 
-    def on_trial(self, record: TrialRecord, study: Study) -> None:
+    def on_trial(self, record: TrialRecord) -> None:
         self.seen.append(f"{record.id} {record.state}")
 
     def on_end(self, study: Study) -> None:
@@ -64,6 +67,9 @@ def started(loop: SearchLoop) -> Assignment:
     return turn
 
 
+NEVER_JUDGED = FakeJob(rungs=(1.0,))  # every trial is trained to its end
+
+
 def run(loop: SearchLoop, assignment: Assignment) -> None:
     """Trains `assignment` to its end."""
     for evaluation in FakeJob().run(assignment):
@@ -73,22 +79,26 @@ def run(loop: SearchLoop, assignment: Assignment) -> None:
 
 def test_a_search_starts_as_many_trials_as_it_may(begin: Begin) -> None:
     study, loop = begin(fake_spec(trials=20))
-    LocalExecutor().run(loop, FakeJob())
+    LocalExecutor().run(loop, NEVER_JUDGED)
     assert [record.state for record in study.trials()] == ["complete"] * 20
     assert loop.is_finished()
     assert loop.propose() == "finished"
     loop.finish()
 
 
-def test_the_reference_is_first_then_the_families_then_the_search(begin: Begin) -> None:
-    study, loop = begin(fake_spec(trials=12))
+def test_the_reference_is_first_then_the_families_and_other_references_are_spread(
+    begin: Begin,
+) -> None:
+    study, loop = begin(fake_spec(trials=14))
     LocalExecutor().run(loop, FakeJob())
     roles = [record.role for record in study.trials()]
-    assert roles == ["reference", *["baseline"] * 3, *["reference"] * 4, *["search"] * 4]
+    spread = ["search", "reference"] * 4
+    assert roles == ["reference", *["baseline"] * 3, "search", *spread, "search"]
     families = [record.config.model.family for record in study.trials()[:4]]
     assert families == ["single_task", "shared_bottom", "mmoe", "ple"]
-    assert not any(record.in_space for record in study.trials() if record.role == "reference")
-    assert {record.config.model.dependency for record in study.trials()[:8]} == {"none"}
+    references = [record for record in study.trials() if record.role == "reference"]
+    assert not any(record.in_space for record in references)
+    assert {record.config.model.dependency for record in references} == {"none"}
 
 
 def test_the_same_spec_searches_the_same_trials(tmp_path: Path) -> None:
@@ -111,18 +121,19 @@ def test_every_trial_has_a_seed_of_its_own() -> None:
 def test_a_failed_trial_is_a_row_and_the_search_goes_on(begin: Begin) -> None:
     notes = Notes()
     study, loop = begin(fake_spec(trials=8), progress=notes)
-    LocalExecutor().run(loop, FakeJob(faults={1: "raise", 3: "nan", 4: "short", 5: "refuse"}))
+    study_faults = {1: "raise", 3: "nan", 5: "short", 6: "refuse"}
+    LocalExecutor().run(loop, FakeJob(faults=study_faults))
     assert [record.state for record in study.trials()] == [
         "complete",
         "failed",
         "complete",
         "failed",
+        "pruned",
         "failed",
         "failed",
-        "complete",
         "complete",
     ]
-    reasons = [record.reason for record in study.trials() if record.reason]
+    reasons = [record.reason for record in study.trials() if record.state == "failed"]
     assert reasons == [
         "RuntimeError: the second evaluation",
         "buy.auc is nan after 1 epochs",
@@ -130,7 +141,7 @@ def test_a_failed_trial_is_a_row_and_the_search_goes_on(begin: Begin) -> None:
         "the loss is nan at step 7",
     ]
     assert "Traceback" in study.get(1).traceback
-    assert [len(record.evaluations) for record in study.trials()] == [3, 1, 3, 3, 2, 1, 3, 3]
+    assert [len(record.evaluations) for record in study.trials()] == [3, 1, 3, 3, 1, 2, 1, 3]
     assert notes.seen[:2] == ["t0000 complete", "t0001 failed"]
     loop.finish()
 
@@ -192,7 +203,7 @@ def test_an_interrupted_trial_runs_again_with_its_seed_and_role(begin: Begin) ->
     once_more = started(loop)
     assert (once_more.number, once_more.seed) == (5, before[0].seed)
     run(loop, once_more)
-    LocalExecutor().run(loop, FakeJob())
+    LocalExecutor().run(loop, NEVER_JUDGED)
     assert len(study.trials()) == 10
     assert [record.state for record in study.trials()] == ["complete"] * 10
     assert study.get(5).origin == 1
@@ -224,11 +235,13 @@ def test_a_space_that_is_used_up_ends_the_search_early(begin: Begin) -> None:
     assert [record.role for record in study.trials()] == [
         "reference",
         "baseline",
-        "reference",
         "search",
-    ]
-    assert study.budget == 4
+        "reference",
+    ], "the rest of the references does not wait for trials that cannot come"
+    assert study.ended == "every configuration of the space has been tried"
+    assert study.budget == 20
     assert loop.is_finished()
+    assert loop.propose() == "finished"
     loop.finish()
 
 
@@ -249,16 +262,130 @@ def test_a_space_of_one_configuration_trains_it_beside_the_reference(begin: Begi
     ]
 
 
-def test_infeasible_trials_are_off_the_front_and_baselines_are_trained_all_the_same(
-    begin: Begin,
-) -> None:
+def test_what_breaks_a_limit_is_not_trained_but_for_baselines(begin: Begin) -> None:
     study, loop = begin(fake_spec(trials=20, constraints=["params <= 20000"]))
     LocalExecutor().run(loop, FakeJob())
     for record in study.trials():
         assert record.feasible == (record.metrics["params"] <= 20000)
+        assert record.feasible or record.role != "search"
+    assert not all(record.feasible for record in study.trials()[:4])
+    assert study.num_rejected > 0
     assert study.front()
     assert all(record.feasible and record.in_space for record in study.front())
-    assert any(not record.feasible for record in study.trials()[:4])
+
+
+def test_a_limit_that_nothing_keeps_ends_the_search(begin: Begin) -> None:
+    study, loop = begin(fake_spec(trials=20, constraints=["params <= 10"]))
+    LocalExecutor().run(loop, FakeJob())
+    assert {record.role for record in study.trials()} == {"reference", "baseline"}
+    assert study.ended.startswith("1,000 configurations in a row break params <= 10; allow more")
+    assert study.num_rejected == 1000
+
+
+def test_a_measured_cost_stops_a_trial_before_it_is_trained(begin: Begin) -> None:
+    study, loop = begin(fake_spec(trials=20, constraints=["latency_ms <= 5"]))
+    measured = {"latency_ms": 7.25}
+    before = Evaluation(epochs=0, examples=0, wall_s=0, metrics=measured)
+    for _ in range(4):
+        trial = started(loop)
+        assert loop.report(trial.number, before) == "continue", "a baseline"
+        metrics = fake_metrics(trial.config) | measured
+        loop.report(trial.number, Evaluation(epochs=1, examples=900, wall_s=1, metrics=metrics))
+        loop.complete(trial.number)
+    trial = started(loop)
+    assert loop.report(trial.number, before) == "stop"
+    loop.complete(trial.number)
+    last = study.trials()[-1]
+    assert (last.role, last.state, last.evaluations) == ("search", "pruned", ())
+    assert last.reason == "not trained: latency_ms is 7.25, and latency_ms <= 5 is asked for"
+    assert not last.feasible
+
+
+def test_baselines_are_never_stopped_and_few_others_are_trained_to_the_end(begin: Begin) -> None:
+    study, loop = begin(fake_spec(trials=60))
+    LocalExecutor().run(loop, FakeJob())
+    states: dict[str, list[str]] = {"search": [], "baseline": [], "reference": []}
+    for record in study.trials():
+        states[record.role].append(record.state)
+    assert {*states["baseline"], *states["reference"]} == {"complete"}
+    stopped = [record for record in study.trials() if record.state == "pruned"]
+    assert len(stopped) > 0.4 * len(states["search"])
+    assert all(len(record.evaluations) < 3 and record.values is None for record in stopped)
+    assert stopped[0].reason.startswith("stopped after 0.111 epochs: rank ")
+    assert all(record.state == "complete" for record in study.front())
+
+
+def test_a_value_that_is_not_finite_at_a_rung_fails_the_trial_there(begin: Begin) -> None:
+    study, loop = begin(fake_spec(trials=20))
+    for _ in range(4):
+        run(loop, started(loop))
+    trial = started(loop)
+    metrics = fake_metrics(trial.config) | {"buy.auc": math.nan}
+    first = Evaluation(epochs=1 / 9, examples=100, wall_s=0.01, metrics=metrics)
+    assert loop.report(trial.number, first) == "stop"
+    loop.complete(trial.number)
+    assert study.get(trial.number).state == "failed"
+    assert study.get(trial.number).reason == "buy.auc is nan after 0.1111 epochs"
+
+
+def test_a_decision_stands_after_a_kill(begin: Begin) -> None:
+    """Whoever passed a rung is not judged there again, though by now it would stop."""
+    spec = fake_spec(trials=40)
+    _, loop = begin(spec)
+    for _ in range(4):
+        run(loop, started(loop))
+    trial = started(loop)
+    weak = fake_metrics(trial.config) | {"click.auc": 0.5, "buy.auc": 0.5, "params": 1e9}
+    ahead = Evaluation(
+        epochs=1 / 9, examples=100, wall_s=0, metrics=weak | {"click.auc": 0.9, "buy.auc": 0.9}
+    )
+    assert loop.report(trial.number, ahead) == "continue"
+    _, loop = begin(spec)
+    again = started(loop)
+    assert again.config == trial.config
+    behind = Evaluation(epochs=1 / 9, examples=100, wall_s=0, metrics=weak)
+    assert loop.report(again.number, behind) == "continue"
+    assert loop.report(again.number, dataclasses.replace(behind, epochs=1 / 3)) == "stop"
+
+
+@pytest.mark.parametrize(
+    ("limit", "ended"),
+    [
+        ({"wall_hours": 10.5 / 3600}, "search.wall_hours 0.00291667 are used up"),
+        ({"device_hours": 10.5 / 3600}, "search.device_hours 0.00291667 are used up"),
+    ],
+)
+def test_no_trial_starts_once_a_limit_is_used_up(
+    begin: Begin, limit: dict[str, float], ended: str
+) -> None:
+    """Each trial takes a second of both."""
+    now = [0.0]
+    study, loop = begin(fake_spec(trials=40, **limit), clock=lambda: now[0])
+    while isinstance(trial := loop.propose(), Assignment):
+        now[0] += 1.0
+        last = Evaluation(epochs=1.0, examples=900, wall_s=1.0, metrics=fake_metrics(trial.config))
+        assert loop.report(trial.number, last) == "continue"
+        loop.complete(trial.number)
+    assert len(study.trials()) == 11
+    assert study.ended == ended
+    assert study.wall_s == 11.0
+
+
+def test_hours_before_a_kill_count(begin: Begin) -> None:
+    spec, now = fake_spec(trials=40, wall_hours=2 / 3600), [0.0]
+    _, loop = begin(spec, clock=lambda: now[0])
+    trial = started(loop)
+    now[0] = 1.5
+    run(loop, trial)
+    now[0] = 1000.0  # on another day
+    study, loop = begin(spec, clock=lambda: now[0])
+    run(loop, started(loop))
+    now[0] += 0.75
+    assert loop.propose() == "finished"
+    more = fake_spec(trials=40, wall_hours=3 / 3600)
+    study.check_spec(more)
+    _, loop = begin(more, clock=lambda: now[0])
+    assert isinstance(loop.propose(), Assignment)
 
 
 def test_weights_are_kept_for_who_can_be_picked(begin: Begin, tmp_path: Path) -> None:

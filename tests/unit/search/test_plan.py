@@ -38,6 +38,12 @@ def test_order_is_reference_then_families_then_more_references() -> None:
     ]
 
 
+def test_further_references_are_spread_over_the_search() -> None:
+    due = {trial.key: trial.due for trial in plan_trials(fake_spec(trials=44))}
+    assert [due[f"reference:{index}"] for index in range(5)] == [0, 12, 20, 28, 36]
+    assert {due[key] for key in due if key.startswith("baseline")} == {0}
+
+
 def test_a_baseline_has_the_default_of_every_free_knob_of_its_family() -> None:
     plan = {trial.key: trial for trial in plan_trials(fake_spec())}
     assert plan["baseline:mmoe"].role == "baseline"

@@ -41,8 +41,9 @@ def test_a_cost_belongs_to_no_task():
          "write one of spend.mae, spend.rmse"),
         ("click.joint_auc", "joint_auc is for a task with `given`; click is over all impressions "
          "as it is; write click.auc"),
-        ("latency", "latency is no metric of a task and no model cost; known: click, buy, spend, "
-         "params, params.embedding, params.dense, flops"),
+        ("latency", "latency is no metric of a task and no model cost; did you mean latency_ms?"),
+        ("speed", "speed is no metric of a task and no model cost; known: click, buy, spend, "
+         "params, params.embedding, params.dense, flops, latency_ms"),
     ],
 )  # fmt: skip
 def test_a_wrong_name_says_what_is_meant(text, message):

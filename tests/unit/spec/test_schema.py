@@ -83,7 +83,7 @@ def test_null_is_the_same_as_left_out_where_a_key_is_optional():
         ({"data": None}, {"data": "holds nothing; its keys: path, generate, split, categorical, "
           "numeric, sequence"}),
         ({"trial": "cpu"}, {"trial": "must be a mapping, not cpu; its keys: device, precision, "
-          "cpus, gpus"}),
+          "cpus, gpus, latency_batch, stall_minutes"}),
         ({"trial.device": "gpu"}, {"trial.device": "must be one of auto, cpu, cuda, not gpu; "
           "write cuda"}),
         ({"trial.gpus": 2}, {"trial.gpus": "must be at least 0 and at most 1, not 2"}),

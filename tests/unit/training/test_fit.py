@@ -52,9 +52,11 @@ def run(config, data=None, **options):
     return trainer, list(trainer.run())
 
 
-def test_evaluations_come_at_thirds_of_thirds():
-    assert evaluation_epochs(1.0, 3) == pytest.approx((1 / 9, 1 / 3, 1.0))
-    _, evaluations = run(make_config(epochs=0.9))
+def test_evaluations_come_at_the_rungs_on_the_way_and_at_the_end():
+    assert evaluation_epochs(1.0, (0.1, 0.3, 2.0)) == (0.1, 0.3, 1.0)
+    assert evaluation_epochs(0.3, (0.1, 0.1 * 3)) == (0.1, 0.3), "its end is no rung"
+    assert evaluation_epochs(1.0, ()) == (1.0,)
+    _, evaluations = run(make_config(epochs=0.9), rungs=(0.1, 0.3))
     assert [e.epochs for e in evaluations] == pytest.approx([0.1, 0.3, 0.9])
     assert [e.examples for e in evaluations] == [200, 600, 1800]
 
@@ -163,9 +165,9 @@ def fail_steps(patch, num_failures):
 
 
 def test_out_of_memory_a_trial_starts_again_with_half_the_batch(monkeypatch):
-    _, asked = run(make_config(batch_size=100))
+    _, asked = run(make_config(batch_size=100), rungs=(0.2, 0.5))
     fail_steps(monkeypatch, 1)
-    trainer, short = run(make_config(batch_size=200))
+    trainer, short = run(make_config(batch_size=200), rungs=(0.2, 0.5))
     assert [(e.examples, e.metrics) for e in short] == [(e.examples, e.metrics) for e in asked]
     note = "out of memory at batch_size 200: trained with 100"
     assert [e.notes for e in short] == [(note,)] * 3
@@ -193,7 +195,7 @@ def test_a_trial_that_half_the_batch_does_not_help_fails_with_the_numbers(
 
 
 def test_a_trial_that_has_been_evaluated_does_not_start_again(monkeypatch):
-    trainer = Trainer(make_config(), InMemoryData(), seed=0, device="cpu")
+    trainer = Trainer(make_config(), InMemoryData(), seed=0, device="cpu", rungs=(0.5,))
     evaluations = trainer.run()
     next(evaluations)
     fail_steps(monkeypatch, 1)

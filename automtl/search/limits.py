@@ -1,0 +1,39 @@
+"""How long a search may go on, in hours of searching and of devices; the loop counts the trials.
+
+Whichever is used up first ends the search: no trial starts any more, those that run end by
+themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from automtl.records import TrialRecord
+from automtl.spec.schema import SearchSpec, TrialSpec
+
+__all__ = ["Spent", "device_s", "used_up"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Seconds: of searching in all processes so far, and of devices."""
+
+    wall_s: float
+    device_s: float
+
+
+def device_s(trials: Iterable[TrialRecord], spec: TrialSpec) -> float:
+    """For how long trials have trained, times the share of a device that each takes."""
+    share = {"cpu": spec.cpus}
+    last = [trial.evaluations[-1] for trial in trials if trial.evaluations]
+    return sum(one.wall_s * share.get(one.device, spec.gpus) for one in last)
+
+
+def used_up(search: SearchSpec, spent: Spent) -> str:
+    """The limit that is reached, in a sentence; "" if none is."""
+    if search.wall_hours is not None and spent.wall_s >= search.wall_hours * 3600:
+        return f"search.wall_hours {search.wall_hours:g} are used up"
+    if search.device_hours is not None and spent.device_s >= search.device_hours * 3600:
+        return f"search.device_hours {search.device_hours:g} are used up"
+    return ""
