@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from automtl import pareto
+from automtl import pareto, rundir
 from automtl.config import Constraint, Evaluation, Objective, TrialConfig
 
 __all__ = [
@@ -67,7 +67,7 @@ class TrialRecord:
 
     @property
     def id(self) -> str:
-        return f"t{self.number:04d}"
+        return rundir.trial_id(self.number)
 
     @property
     def metrics(self) -> Mapping[str, float]:

@@ -27,6 +27,8 @@ __all__ = [
     "locked",
     "read_meta",
     "repair_journal",
+    "signs_of_life",
+    "trial_id",
     "versions",
     "weights_name",
 ]
@@ -36,6 +38,7 @@ META = "study.json"
 LOCK = "lock"
 JOURNAL = "journal.log"
 WEIGHTS = "weights"
+ALIVE = "alive"
 
 NOT_COMPARED = frozenset(
     {
@@ -50,9 +53,14 @@ NOT_COMPARED = frozenset(
 )  # how much, by whom and where: what a trial reaches does not depend on it
 
 
+def trial_id(number: int) -> str:
+    """How a trial is called wherever people meet it."""
+    return f"t{number:04d}"
+
+
 def weights_name(number: int) -> str:
     """The file of a trial's weights, in the directory of weights."""
-    return f"t{number:04d}.safetensors"
+    return f"{trial_id(number)}.safetensors"
 
 
 def check_new(run_dir: Path) -> None:
@@ -128,6 +136,18 @@ def locked(run_dir: Path) -> Iterator[None]:
                     raise
                 time.sleep(0.01)
         yield
+
+
+@contextmanager
+def signs_of_life(run_dir: Path) -> Iterator[None]:
+    """The directory where running trials show that they live, empty at first and gone at the end;
+    what a killed search left in it says nothing any more."""
+    shutil.rmtree(run_dir / ALIVE, ignore_errors=True)
+    (run_dir / ALIVE).mkdir(exist_ok=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(run_dir / ALIVE, ignore_errors=True)
 
 
 def is_locked(run_dir: Path) -> bool:

@@ -4,6 +4,7 @@
     RUN/spec.yaml     the spec to read, with every default and absolute paths
     RUN/journal.log   the trials, as an Optuna journal in native units (optuna-dashboard reads it)
     RUN/weights/      t0042.safetensors, for the trials that can still be picked
+    RUN/alive/        t0042, while trial 42 runs: its last step (`search/heartbeat.py`)
     RUN/lock          held by the one process that writes
 
 The directory is the single source of truth: who reads it (status, report, export) needs neither
@@ -151,6 +152,11 @@ class Study:
         """Where weights are kept, a file a trial."""
         return self.run_dir / rundir.WEIGHTS
 
+    @property
+    def alive_dir(self) -> Path:
+        """Where running trials show that they live; there while someone is `writing()`."""
+        return self.run_dir / rundir.ALIVE
+
     def weights_path(self, number: int) -> Path:
         """Where the weights of trial `number` are or would be."""
         return self.weights_dir / rundir.weights_name(number)
@@ -288,9 +294,9 @@ class Study:
             rundir.repair_journal(self.run_dir)
             for record in self.history():
                 if record.state == "running":
-                    self._trial(record.number).set_user_attr("interrupted", True)
-                    self._end(record.number, TrialState.FAIL)
+                    self.interrupt(record.number)
             self.drop_weights()
+            stack.enter_context(rundir.signs_of_life(self.run_dir))
             yield
 
     def check_spec(self, spec: Spec) -> None:
@@ -411,6 +417,15 @@ class Study:
         trial.set_user_attr("reason", " ".join(reason.split()) or "unknown")
         if traceback:
             trial.set_user_attr("traceback", traceback)
+        self._end(number, TrialState.FAIL)
+
+    def interrupt(self, number: int, reason: str = "") -> None:
+        """Ends a trial that is to be run again, as it died of no fault of its own: of a kill of
+        the search (no reason), or of its machine (the reason in one line)."""
+        trial = self._trial(number)
+        if reason:
+            trial.set_user_attr("reason", " ".join(reason.split()))
+        trial.set_user_attr("interrupted", True)
         self._end(number, TrialState.FAIL)
 
     def drop_weights(self) -> None:

@@ -52,6 +52,7 @@ class Ledger(Protocol):
         self, number: int, reason: str, *, metrics: Mapping[str, float] | None = None
     ) -> None: ...
     def fail(self, number: int, reason: str, traceback: str = "") -> None: ...
+    def interrupt(self, number: int, reason: str = "") -> None: ...
     def drop_weights(self) -> None: ...
 
 
@@ -68,7 +69,8 @@ class MemoryLedger:
     def history(self) -> tuple[TrialRecord, ...]:
         return tuple(self._records)
 
-    trials = history  # nothing is ever interrupted
+    def trials(self) -> tuple[TrialRecord, ...]:
+        return tuple(record for record in self._records if record.state != "interrupted")
 
     def get(self, number: int) -> TrialRecord:
         return self._records[number]
@@ -140,6 +142,9 @@ class MemoryLedger:
 
     def fail(self, number: int, reason: str, traceback: str = "") -> None:
         self._end(number, state="failed", reason=reason, traceback=traceback)
+
+    def interrupt(self, number: int, reason: str = "") -> None:
+        self._end(number, state="interrupted", reason=reason)
 
     def drop_weights(self) -> None:
         pass

@@ -49,7 +49,8 @@ class SearchLoop:
     """Drives one search in one process, which holds the study's `writing()`.
 
     An executor calls `propose` whenever it could start a trial, `report` at each evaluation, and
-    `complete` or `fail` once when a trial has ended. `clock` tells seconds, from whatever start.
+    `complete`, `fail` or `lose` once when a trial has ended. `clock` tells seconds, from whatever
+    start.
     """
 
     def __init__(
@@ -81,10 +82,11 @@ class SearchLoop:
         """
         history = self._ledger.history()
         started = [record for record in history if record.state != "interrupted"]
-        if self.is_finished():
-            return "finished"
+        is_idle = not any(record.state == "running" for record in started)
+        if self.is_finished():  # a trial that still runs may be lost, and is then run again
+            return "finished" if is_idle or self._ledger.ended else "wait"
         if self._is_hopeless(started):
-            return "wait" if any(r.state == "running" for r in started) else "finished"
+            return "finished" if is_idle else "wait"
         if why := used_up(self._spec.search, self._spent(started)):
             self._ledger.set_ended(why)
             return "finished"
@@ -101,6 +103,8 @@ class SearchLoop:
             return assignment
         if {planned.key for planned in self._plan} - known - self._skipped:
             return self.propose()  # the rest of the plan: there is nothing to spread it over
+        if not is_idle:
+            return "wait"
         self._ledger.set_ended(self._exhausted)
         return "finished"
 
@@ -144,6 +148,15 @@ class SearchLoop:
         """The trial died; the search goes on."""
         self._ledger.fail(number, reason, traceback)
         self._ended(number)
+
+    def lose(self, number: int, reason: str) -> None:
+        """The trial died with its machine, of no fault of its own: it is run again, once."""
+        origin = self._ledger.get(number).origin
+        if any(r.origin == origin and _is_lost(r) for r in self._ledger.history()):
+            self.fail(number, f"{reason}, for the second time")
+        else:
+            self._ledger.interrupt(number, reason)
+            self._ended(number)
 
     def is_finished(self) -> bool:
         """Whether no more trials will start; some may still run."""
@@ -261,6 +274,11 @@ def _to_retry(history: tuple[TrialRecord, ...]) -> TrialRecord | None:
     """The first trial whose latest start a kill has interrupted."""
     latest = {record.origin: record for record in history}  # history is in the order of starts
     return next((record for record in latest.values() if record.state == "interrupted"), None)
+
+
+def _is_lost(record: TrialRecord) -> bool:
+    """Whether its machine died, not the search: only that is counted."""
+    return record.state == "interrupted" and bool(record.reason)
 
 
 def _assignment(record: TrialRecord) -> Assignment:

@@ -89,6 +89,11 @@ class ReplayExecutor:
             for record in study.history()
             if record.state == "failed"
         }
+        self._lost = {
+            record.number: record.reason
+            for record in study.history()
+            if record.state == "interrupted" and record.reason
+        }
         self._arrivals: Sequence[Arrival] = study.arrivals()
 
     def run(self, loop: SearchLoop) -> None:
@@ -103,5 +108,7 @@ class ReplayExecutor:
                     loop.report(number, evaluation)
                 case Arrival("end", number) if number in self._failures:
                     loop.fail(number, *self._failures[number])
+                case Arrival("end", number) if number in self._lost:
+                    loop.lose(number, self._lost[number])
                 case Arrival("end", number):
                     loop.complete(number)

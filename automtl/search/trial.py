@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automtl.config import Evaluation, Precision
+from automtl.errors import TrialFailedError
 from automtl.rundir import weights_name
 from automtl.search.assignment import Assignment
+from automtl.search.heartbeat import OnStep, beating
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +27,7 @@ class TrialJob:
     """Paths and numbers only, so that it travels to any worker; the rows stay on disk.
 
     Before the last evaluation is handed out the weights are in `weights_dir`, written aside and
-    moved into place.
+    moved into place. While the trial runs there is a sign of life in `alive_dir`.
     """
 
     weights_dir: Path
@@ -34,8 +36,13 @@ class TrialJob:
     precision: Precision
     num_threads: int
     rungs: tuple[float, ...] = ()
+    alive_dir: Path | None = None
 
     def run(self, assignment: Assignment) -> Iterator[Evaluation]:
+        with beating(self.alive_dir, assignment.number) as on_step:
+            yield from self._train(assignment, on_step)
+
+    def _train(self, assignment: Assignment, on_step: OnStep) -> Iterator[Evaluation]:
         import torch
 
         from automtl.training.fit import Trainer
@@ -50,6 +57,7 @@ class TrialJob:
             device=self.device,
             precision=self.precision,
             rungs=self.rungs,
+            on_step=on_step,
         )
         for evaluation in trainer.run():
             if evaluation.epochs >= assignment.config.train.epochs:
@@ -57,12 +65,18 @@ class TrialJob:
             yield evaluation
 
     def _save(self, model: nn.Module, number: int) -> None:
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         path = self.weights_dir / weights_name(number)
-        aside = path.with_suffix(".safetensors.tmp")
-        save_file(model.state_dict(), aside)
-        aside.replace(path)
+        aside = path.with_suffix(".safetensors.tmp")  # not hidden: who drops weights knows it
+        try:
+            save_file(model.state_dict(), aside)
+            aside.replace(path)
+        except (OSError, SafetensorError) as error:
+            raise TrialFailedError(f"{path}: the weights cannot be written ({error})") from error
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 @functools.lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +23,7 @@ from automtl.models.model import MultiTaskModel
 from automtl.models.plan import plan_model
 from automtl.training.batches import Batches, resolve_device
 from automtl.training.losses import MultiTaskLoss, task_targets
-from automtl.training.memory import check_fits
+from automtl.training.memory import check_fits, is_out_of_memory, peak_bytes
 from automtl.training.metrics import evaluate
 from automtl.training.precision import autocast, resolve_precision
 from automtl.training.step import Stepper
@@ -54,8 +54,9 @@ class Trainer:
     """One trial in this process. The same seed gives the same numbers on the same device.
 
     It is evaluated at `rungs` (epochs, rising) and at its end. `notes` says, in sentences, what
-    was done otherwise than asked. Raises TrialFailedError where the model cannot fit the memory
-    that is free.
+    was done otherwise than asked. `on_step` is told, before each step and each evaluation, how
+    many steps are done and how many there are in all. Raises TrialFailedError where the model
+    cannot fit the memory that is free.
     """
 
     def __init__(
@@ -67,10 +68,12 @@ class Trainer:
         device: str = "auto",
         rungs: Sequence[float] = (),
         precision: Precision = "auto",
+        on_step: Callable[[int, int], None] | None = None,
     ) -> None:
         self.config, self.data, self.seed = config, data, seed
         self.device = resolve_device(device)
         self.rungs = tuple(rungs)
+        self._on_step = on_step or _nothing
         self.notes: list[str] = []
         self.precision, why = resolve_precision(precision, self.device)
         if (precision, self.precision) == ("auto", "bf16"):
@@ -83,7 +86,7 @@ class Trainer:
     def run(self) -> Iterator[Evaluation]:
         """Yields after each evaluation on validation rows; whoever iterates may stop early.
 
-        A device out of memory before the first evaluation is given half the batch, once. Raises
+        Out of memory before the first evaluation half the batch is tried, once. Raises
         TrialFailedError where that does not help, or the loss is no longer finite.
         """
         batch_size, seen = self._batch_size(), 0
@@ -92,7 +95,9 @@ class Trainer:
                 seen += 1
                 yield evaluation
             return
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             if seen or batch_size < 2:
                 raise self._out_of_memory(batch_size) from error
         half = batch_size // 2
@@ -101,7 +106,9 @@ class Trainer:
             del self.model  # or there would be two of them
             self.model = self._build()
             yield from self._run(half)
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             raise self._out_of_memory(half) from error
 
     def evaluate(self, split: str) -> dict[str, float]:
@@ -148,10 +155,18 @@ class Trainer:
         )
         stream = batches.shuffled(batch_size, np.random.default_rng(self.seed))
         started, done = time.perf_counter(), 0
-        for epochs in evaluation_epochs(self.config.train.epochs, self.rungs):
-            end = max(1, done, math.ceil(epochs * batches.num_rows / batch_size))
-            self._train(stepper, stream, steps=range(done, end), num_rows=batches.num_rows)
+        evaluated = evaluation_epochs(self.config.train.epochs, self.rungs)
+        ends = [max(1, math.ceil(epochs * batches.num_rows / batch_size)) for epochs in evaluated]
+        for epochs, end in zip(evaluated, ends, strict=True):
+            self._train(
+                stepper,
+                stream,
+                steps=range(done, end),
+                on_step=lambda step: self._on_step(step, ends[-1]),
+                num_rows=batches.num_rows,
+            )
             done = end
+            self._on_step(done, ends[-1])
             yield Evaluation(
                 epochs=epochs,
                 examples=done * batch_size,
@@ -162,12 +177,19 @@ class Trainer:
             )
 
     def _train(
-        self, stepper: Stepper, stream: Iterator[list[Tensor]], *, steps: range, num_rows: int
+        self,
+        stepper: Stepper,
+        stream: Iterator[list[Tensor]],
+        *,
+        steps: range,
+        on_step: Callable[[int], None],
+        num_rows: int,
     ) -> None:
         self.model.train()
         with torch.random.fork_rng(devices=self._cuda_devices()):
             torch.manual_seed(self.seed + steps.start)  # dropout reads the global generator
             for number in steps:
+                on_step(number)
                 ids_BC, numeric_BF, targets_BK = next(stream)
                 epochs = number * len(ids_BC) / num_rows
                 loss = stepper.step(ids_BC, numeric_BF, targets_BK, epochs=epochs)
@@ -178,11 +200,15 @@ class Trainer:
         return [self.device] if self.device.type == "cuda" else []
 
     def _out_of_memory(self, batch_size: int) -> TrialFailedError:
-        peak = torch.cuda.max_memory_allocated(self.device) if self._cuda_devices() else 0
+        peak = peak_bytes(self.device)
         return TrialFailedError(
             f"out of memory on {self.device} at batch_size {batch_size}, after"
             f" {peak / 1e9:.1f} GB; a smaller batch_size, embedding_dim or expert_dims needs less"
         )
+
+
+def _nothing(step: int, num_steps: int) -> None:
+    pass
 
 
 def _check_finite(loss: Tensor, number: int) -> None:

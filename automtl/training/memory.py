@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import resource
 from pathlib import Path
 
 import torch
@@ -12,11 +13,19 @@ from automtl.errors import TrialFailedError
 from automtl.models.plan import ModelPlan
 from automtl.training.tables import state_floats
 
-__all__ = ["check_fits", "free_bytes", "keep_freed_memory", "needed_bytes"]
+__all__ = [
+    "check_fits",
+    "free_bytes",
+    "is_out_of_memory",
+    "keep_freed_memory",
+    "needed_bytes",
+    "peak_bytes",
+]
 
 BYTES_PER_FLOAT = 4
 DENSE_FLOATS = 4  # a parameter, its gradient and the two moments of Adam
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # of glibc's mallopt
+CPU_ALLOCATOR = "DefaultCPUAllocator"  # all that tells its RuntimeError from others
 KEPT_BYTES, PADDING_BYTES = 2**30, 2**26
 
 
@@ -67,6 +76,20 @@ def free_bytes(device: torch.device) -> int | None:
         return None
     limits = [left for left in (_free_of_machine(), _free_of_cgroup()) if left is not None]
     return min(limits, default=None)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocation failed: PyTorch's on a GPU or on the CPU, or NumPy's."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and CPU_ALLOCATOR in str(error)
+
+
+def peak_bytes(device: torch.device) -> int:
+    """The most that was taken at once so far: on a GPU by tensors, else by this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _free_of_machine() -> int | None:

@@ -21,6 +21,7 @@ from automtl.config import (
 from automtl.errors import TrialFailedError
 from automtl.models.cost import costs
 from automtl.search.assignment import Assignment
+from automtl.search.heartbeat import OnStep, beating
 from automtl.spec.schema import Spec
 
 FEATURES = FeatureSchema(
@@ -105,16 +106,24 @@ class FakeJob:
     `faults` says what goes wrong, by number:
 
     "raise" and "refuse" fail at the second evaluation (refuse: for a known reason), "nan" has a
-    metric that is none, "short" ends before the last evaluation, "die" kills the process.
+    metric that is none, "short" ends before the last evaluation, "die" kills the process, "hang"
+    sleeps for ever at step 350 of 1,200, "hang at first" before it shows any sign of life.
     """
 
     faults: Mapping[int, str] = field(default_factory=dict)
     rungs: tuple[float, ...] = RUNGS
     pause_s: float = 0.0
     weights_dir: Path | None = None
+    alive_dir: Path | None = None
     log: Path | None = None  # a line "number seed" a trial that was trained to the end
 
     def run(self, assignment: Assignment) -> Iterator[Evaluation]:
+        if self.faults.get(assignment.number) == "hang at first":
+            time.sleep(3600)
+        with beating(self.alive_dir, assignment.number, beat_s=0.0) as on_step:
+            yield from self._train(assignment, on_step)
+
+    def _train(self, assignment: Assignment, on_step: OnStep) -> Iterator[Evaluation]:
         number, config = assignment.number, assignment.config
         fault = self.faults.get(number)
         for index, share in enumerate(self.rungs):
@@ -127,6 +136,9 @@ class FakeJob:
                     raise TrialFailedError("the loss is nan at step 7")
                 case "die", 1:
                     os.kill(os.getpid(), 9)
+                case "hang", 1:
+                    on_step(350, 1200)
+                    time.sleep(3600)
                 case "nan", 2:
                     metrics["buy.auc"] = math.nan
                 case "short", 2:

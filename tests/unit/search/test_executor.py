@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from pathlib import Path
 from typing import Any, cast
 
 from support.fake_job import FakeJob
@@ -10,6 +13,7 @@ from automtl.config import Evaluation, ModelConfig, TrainConfig, TrialConfig
 from automtl.errors import TrialFailedError
 from automtl.search.assignment import Assignment
 from automtl.search.executor import LocalExecutor, describe_failure
+from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
 
 CONFIG = TrialConfig(model=ModelConfig(family="mmoe"), train=TrainConfig())
@@ -60,3 +64,37 @@ def test_a_failure_is_one_line_and_a_known_one_speaks_for_itself() -> None:
     reason, text = describe_failure(ValueError())
     assert reason == "ValueError: no message"
     assert text == "ValueError\n"
+
+
+def test_a_trial_that_hangs_is_interrupted_and_the_search_goes_on(tmp_path: Path) -> None:
+    script = Script(4)
+    job = FakeJob(faults={1: "hang", 2: "hang at first"}, alive_dir=tmp_path)
+    before = signal.getsignal(signal.SIGALRM)
+    LocalExecutor(Watchdog(tmp_path, stall_s=0.3)).run(cast("SearchLoop", script), job)
+    silent = "hung: no sign of life for 0.3 seconds; last seen "
+    assert [call for call in script.calls if " at " not in call.split(";")[0]] == [
+        "0 complete",
+        f"1 failed: {silent}at step 350 of 1,200",
+        f"2 failed: {silent}before its first step",
+        "3 complete",
+    ]
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_slow_trial_that_shows_life_is_left_alone(tmp_path: Path) -> None:
+    script = Script(1)
+    job = FakeJob(pause_s=0.25, alive_dir=tmp_path)
+    LocalExecutor(Watchdog(tmp_path, stall_s=0.4)).run(cast("SearchLoop", script), job)
+    assert script.calls[-1] == "0 complete"
+
+
+def test_in_another_thread_nobody_watches(tmp_path: Path) -> None:
+    script = Script(1)
+    executor = LocalExecutor(Watchdog(tmp_path, stall_s=0.1))
+    job = FakeJob(pause_s=0.2, alive_dir=tmp_path)
+    thread = threading.Thread(target=executor.run, args=(cast("SearchLoop", script), job))
+    thread.start()
+    thread.join()
+    assert script.calls[-1] == "0 complete"

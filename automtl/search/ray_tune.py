@@ -1,0 +1,235 @@
+"""Ray Tune's side of a search: what it asks of us, answered by the loop, and the actor it runs.
+
+Tune asks our searcher for the next trial and our scheduler whether a trial goes on; both pass the
+question to the loop, and what Tune itself remembers is thrown away: the study on disk is the
+truth. One actor runs one trial after the other, so a process starts and imports once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler
+from ray.tune.search import Searcher
+
+from automtl.config import Evaluation
+from automtl.search.assignment import Assignment, Job
+from automtl.search.executor import describe_failure
+from automtl.search.heartbeat import Watchdog
+from automtl.search.loop import SearchLoop
+
+__all__ = ["Bridge", "TrialActor", "TuneLookout", "TuneScheduler", "TuneSearcher"]
+
+WAIT_S = 0.1  # before the loop is asked again when it had nothing to start
+LAST_WORDS_S = 30.0  # a whole machine's death is known to Ray some 15 s after it fell silent
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Why a trial's process is gone; `is_lost` if its machine is, too."""
+
+    reason: str
+    text: str = ""
+    is_lost: bool = False
+
+
+class Bridge:
+    """Between Tune's callbacks and the loop, by Tune's ids.
+
+    An error of the loop (a full disk, say) is not a trial's: Tune would swallow it. It is kept,
+    the search ends, and `raise_error` throws it.
+    """
+
+    def __init__(self, loop: SearchLoop, job: Job, watchdog: Watchdog | None) -> None:
+        self.loop, self.job, self.watchdog = loop, job, watchdog
+        self.numbers: dict[str, int] = {}  # Tune's id of a running trial -> its number
+        self.deaths: dict[str, Death] = {}
+        self._error: Exception | None = None
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._error = self._error or error
+
+    @property
+    def is_broken(self) -> bool:
+        return self._error is not None
+
+    def raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def saw(self, trial_id: str) -> None:
+        if self.watchdog is not None and trial_id in self.numbers:
+            self.watchdog.saw(self.numbers[trial_id])
+
+
+class TuneSearcher(Searcher):
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.bridge = bridge
+
+    def suggest(self, trial_id: str) -> Any:
+        """A configuration, or FINISHED, or None for not now."""
+        with self.bridge.guard():
+            turn = self.bridge.loop.propose() if not self.bridge.is_broken else "finished"
+            if isinstance(turn, Assignment):
+                self.bridge.numbers[trial_id] = turn.number
+                return {"assignment": turn, "job": self.bridge.job}
+            if turn == "wait":
+                time.sleep(WAIT_S)
+                return None
+        return Searcher.FINISHED
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        number = self.bridge.numbers.pop(trial_id, None)
+        if number is None or self.bridge.is_broken:
+            return
+        with self.bridge.guard():
+            if self.bridge.watchdog is not None:
+                self.bridge.watchdog.ended(number)
+            death = self.bridge.deaths.pop(trial_id, _UNKNOWN_DEATH) if error else None
+            if death is not None and death.is_lost:
+                self.bridge.loop.lose(number, death.reason)
+            elif death is not None:
+                self.bridge.loop.fail(number, death.reason, death.text)
+            elif result and result.get("failure"):
+                self.bridge.loop.fail(number, *result["failure"])
+            else:
+                self.bridge.loop.complete(number)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Tune saves its searcher now and then; ours is in the study."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        raise AssertionError("a search goes on from its study, never from Tune")
+
+    def __reduce__(self) -> tuple[type[Searcher], tuple[()]]:
+        return Searcher, ()  # Tune pickles its configuration for a restore that we never do
+
+
+class TuneScheduler(FIFOScheduler):
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bridge = bridge
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        if self.bridge.is_broken:
+            return str(FIFOScheduler.STOP)
+        with self.bridge.guard():
+            self.bridge.saw(trial.trial_id)
+            number = self.bridge.numbers[trial.trial_id]
+            if self.bridge.loop.report(number, result["evaluation"]) == "stop":
+                return str(FIFOScheduler.STOP)
+        return str(FIFOScheduler.CONTINUE)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        with self.bridge.guard():
+            if trial.trial_id not in self.bridge.deaths:  # or it hung, and we have killed it
+                self.bridge.deaths[trial.trial_id] = _death(trial)
+
+    def __reduce__(self) -> tuple[type[FIFOScheduler], tuple[()]]:
+        return FIFOScheduler, ()
+
+
+class TuneLookout(tune.Callback):
+    """Ends trials that hang, and all of them once the loop is broken.
+
+    Tune calls it at every turn of its own loop, ten times a second, whatever the workers do. A
+    kill is Ray's: it counts at once, and after 5 s the process gets a SIGKILL, on any machine.
+    """
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+        self._due_s = 0.0
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.bridge.saw(trial.trial_id)  # until then it may wait for room, as long as that takes
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        with self.bridge.guard():
+            if self.bridge.is_broken:
+                _kill(trials)
+            elif self.bridge.watchdog is not None and time.monotonic() >= self._due_s:
+                self._due_s = time.monotonic() + self.bridge.watchdog.check_s
+                self._end_hung(self.bridge.watchdog.hung(), trials)
+
+    def _end_hung(self, hung: dict[int, str], trials: list[Any]) -> None:
+        numbers = self.bridge.numbers
+        for trial in trials if hung else ():
+            if (number := numbers.get(trial.trial_id)) in hung:
+                self.bridge.deaths[trial.trial_id] = Death(hung[number])
+                _kill([trial])
+
+    def __reduce__(self) -> tuple[type[tune.Callback], tuple[()]]:
+        return tune.Callback, ()
+
+
+def _kill(trials: Sequence[Any]) -> None:
+    for trial in trials:
+        if (actor := trial.temporary_state.ray_actor) is not None:
+            ray.kill(actor)
+
+
+def _death(trial: Any) -> Death:
+    """What Ray knows of the end of a trial's process; of its machine's end it learns later."""
+    error = trial.get_pickled_error()
+    if isinstance(error, ray.exceptions.ActorUnavailableError):
+        error = _last_words(trial.temporary_state.ray_actor) or error
+    text = str(error or "").strip()
+    if isinstance(error, ray.exceptions.ActorUnavailableError) or "node has died" in text:
+        return Death("the machine that ran it died, or fell silent", text, is_lost=True)
+    if "connection error code 2" in text:  # the only trace of a signal
+        return Death(
+            "the worker died: its process was killed (signal 9) or crashed; if memory was short "
+            "(dmesg tells), fewer workers or a smaller batch_size need less",
+            text,
+        )
+    lines = text.splitlines()
+    return Death(f"the worker died: {lines[-1].split('. ')[0]}", text) if lines else _UNKNOWN_DEATH
+
+
+_UNKNOWN_DEATH = Death("the worker process died")
+
+
+def _last_words(actor: Any) -> Exception | None:
+    """The error of an actor that could not be reached, once Ray knows its state; None if it is
+    still unknown then, or the actor answers again."""
+    try:
+        ray.get(actor.get_current_ip_pid.remote(), timeout=LAST_WORDS_S)
+    except ray.exceptions.ActorDiedError as error:
+        return error
+    except (ray.exceptions.RayError, AttributeError):  # no actor, or no answer
+        return None
+    return None
+
+
+class TrialActor(tune.Trainable):
+    """Runs in a worker: one step is one evaluation; the step after the last says done.
+
+    An exception travels as a value, so the actor lives on for the next trial.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self._evaluations: Iterator[Evaluation] = config["job"].run(config["assignment"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        try:
+            evaluation = next(self._evaluations, None)
+        except Exception as error:
+            return {"done": True, "failure": describe_failure(error)}
+        return {"done": evaluation is None, "evaluation": evaluation}
