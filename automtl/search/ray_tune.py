@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -183,13 +184,12 @@ def _kill(trials: Sequence[Any]) -> None:
 
 def _death(trial: Any) -> Death:
     """What Ray knows of the end of a trial's process; of its machine's end it learns later."""
-    error = trial.get_pickled_error()
-    if isinstance(error, ray.exceptions.ActorUnavailableError):
-        error = _last_words(trial.temporary_state.ray_actor) or error
-    text = str(error or "").strip()
-    if isinstance(error, ray.exceptions.ActorUnavailableError) or "node has died" in text:
+    text = Path(trial.error_file).read_text().strip() if trial.error_file else ""
+    if _UNREACHABLE in text:
+        text = _last_words(trial.temporary_state.ray_actor) or text
+    if _UNREACHABLE in text or _NODE_DIED in text:
         return Death("the machine that ran it died, or fell silent", text, is_lost=True)
-    if "connection error code 2" in text:  # the only trace of a signal
+    if _CONNECTION_LOST in text:
         return Death(
             "the worker died: its process was killed (signal 9) or crashed; if memory was short "
             "(dmesg tells), fewer workers or a smaller batch_size need less",
@@ -200,18 +200,22 @@ def _death(trial: Any) -> Death:
 
 
 _UNKNOWN_DEATH = Death("the worker process died")
+_UNREACHABLE = "temporarily unavailable"
+_NODE_DIED = "node has died"
+_CONNECTION_LOST = "connection error code 2"  # all that a signal leaves
 
 
-def _last_words(actor: Any) -> Exception | None:
-    """The error of an actor that could not be reached, once Ray knows its state; None if it is
-    still unknown then, or the actor answers again."""
-    try:
-        ray.get(actor.get_current_ip_pid.remote(), timeout=LAST_WORDS_S)
-    except ray.exceptions.ActorDiedError as error:
-        return error
-    except (ray.exceptions.RayError, AttributeError):  # no actor, or no answer
-        return None
-    return None
+def _last_words(actor: Any) -> str:
+    """What Ray says of an actor that could not be reached, once it knows; "" if it never does, or
+    the actor answers again."""
+    if actor is not None:
+        try:
+            ray.get(actor.get_current_ip_pid.remote(), timeout=LAST_WORDS_S)
+        except ray.exceptions.ActorDiedError as error:
+            return str(error)
+        except ray.exceptions.RayError:
+            pass
+    return ""
 
 
 class TrialActor(tune.Trainable):

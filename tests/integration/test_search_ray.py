@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import signal
@@ -13,14 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ray
 from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
 
-from automtl.search.executor import Executor, LocalExecutor
+from automtl.search.executor import LocalExecutor
+from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
+from automtl.search.ray_executor import RayExecutor
 from automtl.study import Study
 
 TESTS = Path(__file__).parents[1]
 LIMIT_S = 300  # on a busy machine all of this takes ten times as long
+STALL_S = 5  # the first trial of a worker imports for so long, but then it is not yet counted
 
 pytestmark = [
     pytest.mark.slow,
@@ -31,15 +36,12 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
+def executor() -> Iterator[RayExecutor]:
     """Two workers in a Ray that the caller has started: it is used, and left running."""
-    import ray
-
-    from automtl.search.ray_executor import RayExecutor
-
     with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as scratch:
         ray.init(
             num_cpus=2,
+            num_gpus=1,  # one that is only counted
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -51,27 +53,46 @@ def executor() -> Iterator[Executor]:
         ray.shutdown()
 
 
-def test_workers_fail_and_die_and_the_search_goes_on(
-    executor: Executor, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def test_workers_fail_die_and_hang_and_the_search_goes_on(
+    executor: RayExecutor, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     spec = fake_spec(trials=16)
     study = Study.create(tmp_path / "run", spec, FakeData())
+    # baselines and references, which no rung stops before their fault
+    faults = {1: "raise", 2: "hang", 3: "die", 6: "nan", 8: "hang at first"}
+    executor.watchdog = Watchdog(study.alive_dir, stall_s=STALL_S)
     with study.writing():
         loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
-        executor.run(loop, FakeJob(faults={2: "raise", 4: "die", 6: "nan"}, pause_s=0.01))
+        executor.run(loop, FakeJob(faults=faults, pause_s=0.01, alive_dir=study.alive_dir))
+        assert list(study.alive_dir.iterdir()) == []
     trials = study.trials()
     assert len(trials) == len(study.history()) == 16
     failed = {record.number: record.reason for record in trials if record.state == "failed"}
-    assert failed.keys() == {2, 4, 6}
-    assert failed[2] == "RuntimeError: the second evaluation"
-    assert failed[4].startswith("the worker died: ")
+    assert failed.keys() == faults.keys()
+    assert failed[1] == "RuntimeError: the second evaluation"
+    silent = f"hung: no sign of life for {STALL_S} seconds; last seen "
+    assert failed[2] == silent + "at step 350 of 1,200"
+    assert failed[3].startswith("the worker died: its process was killed (signal 9) or crashed")
     assert failed[6] == "buy.auc is nan after 1 epochs"
+    assert failed[8] == silent + "before its first step"
     assert all(len(r.evaluations) == 3 for r in trials if r.state == "complete")
     assert capfd.readouterr().out == "", "stdout is for results"
 
 
+def test_a_quarter_of_a_gpu_makes_room_for_four(executor: RayExecutor, tmp_path: Path) -> None:
+    spec = fake_spec(trials=8)
+    study = Study.create(tmp_path / "run", spec, FakeData())
+    quarters = RayExecutor(workers=None, cpus=0.25, gpus=0.25, address=None)
+    with study.writing():
+        loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
+        quarters.run(loop, FakeJob(pause_s=0.5))
+    arrivals = [one for one in study.arrivals() if one.kind != "evaluation"]
+    running = itertools.accumulate(1 if one.kind == "start" else -1 for one in arrivals)
+    assert max(running) == 4
+
+
 def test_an_error_of_the_loop_ends_the_search(
-    executor: Executor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    executor: RayExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = fake_spec(trials=16)
     study = Study.create(tmp_path / "run", spec, FakeData())
@@ -113,7 +134,8 @@ def test_ctrl_c_ends_the_search_and_it_can_go_on(tmp_path: Path) -> None:
     with study.writing():
         loop = SearchLoop(study, study.spec, features=FEATURES, tasks=TASKS)
         LocalExecutor().run(loop, FakeJob())
-    assert [record.state for record in study.trials()] == ["complete"] * 20
+    assert len(study.trials()) == 20
+    assert {record.state for record in study.trials()} <= {"complete", "pruned"}
     assert {number: study.get(number).values for number in before} == {
         number: record.values for number, record in before.items()
     }
