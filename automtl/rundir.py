@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shutil
 import tempfile
 import time
@@ -31,6 +32,7 @@ __all__ = [
     "trial_id",
     "versions",
     "weights_name",
+    "weights_number",
 ]
 
 FORMAT = 1
@@ -61,6 +63,12 @@ def trial_id(number: int) -> str:
 def weights_name(number: int) -> str:
     """The file of a trial's weights, in the directory of weights."""
     return f"{trial_id(number)}.safetensors"
+
+
+def weights_number(name: str) -> int | None:
+    """The trial whose weights a file of this name holds: the inverse of `weights_name`."""
+    found = re.fullmatch(r"t(\d{4,})\.safetensors", name)
+    return int(found[1]) if found else None
 
 
 def check_new(run_dir: Path) -> None:

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -91,6 +92,7 @@ class Study:
         )
         self._known: dict[int, tuple[FrozenTrial, TrialRecord]] = {}
         self._history: tuple[TrialRecord, ...] = ()
+        self._seen: tuple[list[FrozenTrial], frozenset[int]] = ([], frozenset())  # of `_history`
         self._answers: tuple[tuple[TrialRecord, ...], dict[str, Any]] = ((), {})
         self._num_arrivals: int | None = None  # counted when the first is written
 
@@ -165,16 +167,20 @@ class Study:
 
     def history(self) -> tuple[TrialRecord, ...]:
         """Everything that ever started, the trials that a kill interrupted included."""
-        weights = self._weights()
-        found = tuple(
-            self._record(trial, weights)
-            for trial in self._study.get_trials(deepcopy=False)
-            if "role" in trial.user_attrs  # others may add trials through Optuna: not ours
-        )
-        if len(found) != len(self._history) or any(
-            new is not old for new, old in zip(found, self._history, strict=True)
-        ):
-            self._history = found
+        trials, weights = self._study.get_trials(deepcopy=False), self._weights()
+        seen_trials, seen_weights = self._seen
+        changed = {
+            new.number
+            for new, old in zip_longest(trials, seen_trials)
+            if new is not old and "role" in new.user_attrs  # others may add trials: not ours
+        }
+        changed |= (weights ^ seen_weights) & self._known.keys()
+        for number in changed:
+            self._record(trials[number], weights)
+        if changed:
+            known = self._known
+            self._history = tuple(known[t.number][1] for t in trials if t.number in known)
+        self._seen = trials, weights
         return self._history
 
     def trials(self) -> tuple[TrialRecord, ...]:
@@ -375,10 +381,11 @@ class Study:
 
     def get(self, number: int) -> TrialRecord:
         """The record of one trial; raises RunError if there is none of this number."""
-        trials = self._study.get_trials(deepcopy=False)
-        if not (0 <= number < len(trials) and "role" in trials[number].user_attrs):
+        if number not in self._known:
+            self.history()
+        if number not in self._known:
             raise RunError(f"{self.run_dir}: there is no trial {number}")
-        return self._record(trials[number], self._weights())
+        return self._record(self._frozen(number), self._weights())
 
     def add_evaluation(self, number: int, evaluation: Evaluation) -> None:
         """Keeps what an evaluation of a running trial saw, and when it came (`arrivals`)."""
@@ -458,14 +465,15 @@ class Study:
         answer: Answer = answers[question]
         return answer
 
-    def _weights(self) -> frozenset[str]:
-        """The names of the files of weights that there are."""
-        return frozenset(path.name for path in self.weights_dir.iterdir())
+    def _weights(self) -> frozenset[int]:
+        """The trials whose weights there are."""
+        names = (rundir.weights_number(path.name) for path in self.weights_dir.iterdir())
+        return frozenset(number for number in names if number is not None)
 
-    def _record(self, trial: FrozenTrial, weights: frozenset[str]) -> TrialRecord:
+    def _record(self, trial: FrozenTrial, weights: frozenset[int]) -> TrialRecord:
         """The record of an Optuna trial; the journal replaces the trial whenever it changes."""
         known, record = self._known.get(trial.number, (None, None))
-        has_weights = rundir.weights_name(trial.number) in weights
+        has_weights = trial.number in weights
         if record is None:
             config = from_jsonable(TrialConfig, trial.user_attrs["config"])
             record = _to_record(trial, self.objectives, config)
@@ -477,7 +485,8 @@ class Study:
         return record
 
     def _frozen(self, number: int) -> FrozenTrial:
-        return self._study.get_trials(deepcopy=False)[number]
+        """A trial of ours as it is now: the journal has them by ids of its own."""
+        return self._study._storage.get_trial(self._known[number][0]._trial_id)
 
     def _next_arrival(self) -> int:
         """The place of the next event in `arrivals`."""

@@ -25,7 +25,15 @@ from automtl.search.executor import describe_failure
 from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
 
-__all__ = ["Bridge", "TrialActor", "TuneLookout", "TuneScheduler", "TuneSearcher"]
+__all__ = [
+    "Bridge",
+    "Death",
+    "TrialActor",
+    "TuneLookout",
+    "TuneScheduler",
+    "TuneSearcher",
+    "describe_death",
+]
 
 WAIT_S = 0.1  # before the loop is asked again when it had nothing to start
 LAST_WORDS_S = 30.0  # a whole machine's death is known to Ray some 15 s after it fell silent
@@ -137,7 +145,9 @@ class TuneScheduler(FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         with self.bridge.guard():
             if trial.trial_id not in self.bridge.deaths:  # or it hung, and we have killed it
-                self.bridge.deaths[trial.trial_id] = _death(trial)
+                self.bridge.deaths[trial.trial_id] = describe_death(
+                    trial.error_file, trial.temporary_state.ray_actor
+                )
 
     def __reduce__(self) -> tuple[type[FIFOScheduler], tuple[()]]:
         return FIFOScheduler, ()
@@ -182,19 +192,22 @@ def _kill(trials: Sequence[Any]) -> None:
             ray.kill(actor)
 
 
-def _death(trial: Any) -> Death:
-    """What Ray knows of the end of a trial's process; of its machine's end it learns later."""
-    text = Path(trial.error_file).read_text().strip() if trial.error_file else ""
+def describe_death(error_file: str | None, actor: Any) -> Death:
+    """What became of a trial's process, from what Tune wrote of it; of a machine's end Ray learns
+    later, by asking for the actor again."""
+    text = Path(error_file).read_text().strip() if error_file else ""
     if _UNREACHABLE in text:
-        text = _last_words(trial.temporary_state.ray_actor) or text
+        text = _last_words(actor) or text
     if _UNREACHABLE in text or _NODE_DIED in text:
         return Death("the machine that ran it died, or fell silent", text, is_lost=True)
     if _CONNECTION_LOST in text:
         return Death(
             "the worker died: its process was killed (signal 9) or crashed; if memory was short "
-            "(dmesg tells), fewer workers or a smaller batch_size need less",
+            f"(dmesg tells), {_LESS_MEMORY}",
             text,
         )
+    if "OUT_OF_MEMORY" in text:
+        return Death(f"the worker died: Ray ended it as memory was short; {_LESS_MEMORY}", text)
     lines = text.splitlines()
     return Death(f"the worker died: {lines[-1].split('. ')[0]}", text) if lines else _UNKNOWN_DEATH
 
@@ -202,6 +215,7 @@ def _death(trial: Any) -> Death:
 _UNKNOWN_DEATH = Death("the worker process died")
 _UNREACHABLE = "temporarily unavailable"
 _NODE_DIED = "node has died"
+_LESS_MEMORY = "fewer workers or a smaller batch_size need less"
 _CONNECTION_LOST = "connection error code 2"  # all that a signal leaves
 
 

@@ -103,7 +103,7 @@ def judge(
     `losses_NM` are what all trials of the table had at this rung, static objectives (params)
     included; `violation_N` is how far each breaks the constraints in all, 0 if it does not.
     """
-    rank_N = ranks(losses_NM, violation_N)
+    rank_N = ranks(losses_NM, violation_N, of=newcomer)
     quota = math.ceil(len(rank_N) / eta)
     return Verdict(
         goes_on=bool(rank_N[newcomer] < quota),
@@ -113,19 +113,20 @@ def judge(
     )
 
 
-def ranks(losses_NM: pareto.Floats, violation_N: pareto.Floats) -> Ints:
+def ranks(losses_NM: pareto.Floats, violation_N: pareto.Floats, *, of: int | None = None) -> Ints:
     """rank_N: how many trials are strictly better; a function of the values, not of their order.
 
     First the feasible by non-dominated layer, within a layer by hypervolume contribution, then the
     infeasible by violation. What is still equal goes by the losses themselves, first objective
-    first; trials equal in everything share the better rank.
+    first; trials equal in everything share the better rank. With `of` only the rank of that
+    trial is right: the other layers are not ordered within, which is most of the work.
     """
     feasible_N = violation_N <= 0
     layer_N = np.full(len(losses_NM), len(losses_NM), dtype=np.int64)
     layer_N[feasible_N] = pareto.layers(losses_NM[feasible_N])
     contribution_N = np.zeros(len(losses_NM))
-    for layer in np.unique(layer_N[feasible_N]):
-        members_N = layer_N == layer
+    for layer in np.unique(layer_N[feasible_N] if of is None else layer_N[of]):
+        members_N = feasible_N & (layer_N == layer)
         contribution_N[members_N] = pareto.contributions(losses_NM[members_N])
     keys = np.column_stack(
         [layer_N, np.maximum(violation_N, 0.0), -contribution_N, losses_NM]

@@ -21,11 +21,13 @@ from automtl.search.executor import LocalExecutor
 from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
 from automtl.search.ray_executor import RayExecutor
+from automtl.search.ray_tune import describe_death
+from automtl.search.scratch import scratch_directory
 from automtl.study import Study
 
 TESTS = Path(__file__).parents[1]
 LIMIT_S = 300  # on a busy machine all of this takes ten times as long
-STALL_S = 5  # the first trial of a worker imports for so long, but then it is not yet counted
+STALL_S = 3  # the first trial of a worker imports for so long, but then it is not yet counted
 
 pytestmark = [
     pytest.mark.slow,
@@ -51,6 +53,24 @@ def executor() -> Iterator[RayExecutor]:
         yield RayExecutor(workers=None, cpus=1, gpus=0.25, address=None)
         assert ray.is_initialized()
         ray.shutdown()
+
+
+def start_search(run_dir: Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "support.run_fake_search", str(run_dir), "ray", "20", "0.2"],
+        env=os.environ | {"PYTHONPATH": str(TESTS)} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_results(search: subprocess.Popen[str], run_dir: Path) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not (run_dir.exists() and Study.open(run_dir).front()):
+        assert search.poll() is None, search.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_workers_fail_die_and_hang_and_the_search_goes_on(
@@ -108,21 +128,52 @@ def test_an_error_of_the_loop_ends_the_search(
     assert {record.state for record in study.history()} == {"running"}, "and it can be resumed"
 
 
+def test_a_killed_search_leaves_the_lock_at_once_and_its_scratch_for_the_next(
+    tmp_path: Path,
+) -> None:
+    """Ray's processes outlive the driver for a moment: they must not have inherited the lock."""
+    run_dir = tmp_path / "run"
+    with tempfile.TemporaryDirectory(dir="/tmp") as scratch:
+        search = start_search(run_dir, TMPDIR=scratch)
+        try:
+            wait_for_results(search, run_dir)
+        finally:
+            search.kill()
+        study = Study.open(run_dir)
+        search.communicate()
+        with study.writing():
+            assert {record.state for record in study.trials()} <= {"complete", "pruned"}
+        left = [path.name for path in Path(scratch).iterdir()]
+        assert len(left) == 1
+        assert left[0].startswith("automtl-")
+        with scratch_directory(Path(scratch)) as ours:
+            assert list(Path(scratch).iterdir()) == [ours]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("its node has died. Node Id: 7", "the machine that ran it died, or fell silent"),
+        ("connection error code 2. End of file.", "the worker died: its process was killed "),
+        ("Worker exit type: NODE_OUT_OF_MEMORY", "the worker died: Ray ended it as memory was "),
+        ("The actor died. Ray explains.", "the worker died: The actor died"),
+        ("", "the worker process died"),
+    ],
+)
+def test_a_death_is_told_in_one_line(text: str, reason: str, tmp_path: Path) -> None:
+    """What Ray 2.60 writes, abridged."""
+    error_file = tmp_path / "error.txt"
+    error_file.write_text(f"Failure # 1\nThe actor died unexpectedly.\n{text}\n" if text else "")
+    death = describe_death(str(error_file), None)
+    assert death.reason.startswith(reason)
+    assert death.is_lost == ("node has died" in text)
+
+
 def test_ctrl_c_ends_the_search_and_it_can_go_on(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
-    search = subprocess.Popen(
-        [sys.executable, "-m", "support.run_fake_search", str(run_dir), "ray", "20", "0.2"],
-        env=os.environ | {"PYTHONPATH": str(TESTS)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    search = start_search(run_dir)
     try:
-        deadline = time.monotonic() + LIMIT_S
-        while not (run_dir.exists() and Study.open(run_dir).front()):
-            assert search.poll() is None, search.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_for_results(search, run_dir)
         search.send_signal(signal.SIGINT)
         out, err = search.communicate(timeout=LIMIT_S)
     finally:

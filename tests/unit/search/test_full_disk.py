@@ -1,0 +1,123 @@
+"""A disk that is full ends a search with one clear line, and the search can go on later."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
+
+from automtl.errors import RunError, TrialFailedError
+from automtl.search import run
+from automtl.search.fidelity import Ladder
+from automtl.search.trial import TrialJob
+from automtl.study import Study
+
+Search = Callable[..., Study]
+
+
+class Data(FakeData):
+    features, tasks = FEATURES, TASKS
+
+    def rows(self, split: str) -> None:
+        pass
+
+
+@pytest.fixture
+def search(monkeypatch: pytest.MonkeyPatch) -> Search:
+    """`run_search` in this process, of trials that train nothing."""
+    monkeypatch.setattr(run, "open_data", lambda spec: Data())
+    monkeypatch.setattr(run, "count_positives", lambda rows, tasks: {})
+    monkeypatch.setattr(run, "make_ladder", lambda spec, positives: Ladder(rungs=(1 / 9, 1 / 3)))
+    monkeypatch.setattr(run, "_make_job", lambda *given: FakeJob())
+
+    def run_fake(run_dir: Path, *, trials: int = 4, **options: Any) -> Study:
+        return run.run_search(fake_spec(trials=trials), run_dir, executor="local", **options)
+
+    return run_fake
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """100 kB of disk; a trial takes some 3 kB of the journal."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=100k", "none", str(disk)]
+    if os.getuid() != 0 or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("may not mount a small disk")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+def test_a_failing_disk_ends_the_search_with_the_way_out(
+    code: int, search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Study, "add_evaluation", fail)
+        with pytest.raises(RunError, match=r"run: the disk .*; make room, and go on with --resume"):
+            search(tmp_path / "run")
+    assert not Study.open(tmp_path / "run").is_active()
+    assert len(search(tmp_path / "run", resume=True).trials()) == 4
+
+
+def test_another_error_of_the_system_is_not_explained_away(
+    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: Any) -> None:
+        raise PermissionError(errno.EPERM, "not permitted")
+
+    monkeypatch.setattr(Study, "add_evaluation", fail)
+    with pytest.raises(PermissionError):
+        search(tmp_path / "run")
+
+
+def test_a_disk_that_fills_up_loses_no_finished_trial(search: Search, small_disk: Path) -> None:
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(20_000))
+    with pytest.raises(RunError, match="the disk is full"):
+        search(small_disk / "run", trials=40)
+    before = {r.number: r for r in Study.open(small_disk / "run").trials() if r.finished}
+    assert len(before) > 5
+    with pytest.raises(RunError, match="the disk is full"):
+        search(small_disk / "run", trials=40, resume=True)
+    filler.unlink()
+    subprocess.run(["mount", "-o", "remount,size=10m", str(small_disk)], check=True)
+    after = search(small_disk / "run", trials=40, resume=True)
+    assert len(after.trials()) == 40
+    assert {number: after.get(number).values for number in before} == {
+        number: record.values for number, record in before.items()
+    }
+
+
+def save(weights_dir: Path) -> None:
+    job = TrialJob(
+        weights_dir=weights_dir,
+        cache_dir=weights_dir,
+        device="cpu",
+        precision="fp32",
+        num_threads=1,
+    )
+    job._save(torch.nn.Linear(400, 400), 7)
+
+
+def test_weights_that_find_no_room_fail_the_trial_and_leave_nothing(small_disk: Path) -> None:
+    with pytest.raises(TrialFailedError, match=r"t0007\.safetensors: the weights cannot be wr"):
+        save(small_disk)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_weights_that_cannot_be_written_fail_the_trial(tmp_path: Path) -> None:
+    with pytest.raises(TrialFailedError, match=r"t0007\.safetensors: the weights cannot be wr"):
+        save(tmp_path / "nowhere")
+    save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["t0007.safetensors"]
