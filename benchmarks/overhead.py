@@ -5,8 +5,9 @@
 Runs whole searches on jobs that train nothing: their metrics follow from the knobs. Each sampler
 has a process of its own. Time is that of the loop's calls, writing to disk included, as the mean
 over the 20 trials up to a mark; its parts are the sampler (learning and proposing), the decisions
-at rungs, and the rest; what of all this the disk takes is in a column of its own. Memory is what
-the process holds at a mark beyond what it held at the start.
+at rungs, and the rest. What of all this waits for the disk stands beside it, and so does how long the
+processor works (the made-up jobs included), which depends least on what else the machine does. Memory is what the process
+holds at a mark beyond what it held at the start.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ class Meter:
         return timed
 
     def on_trial(self) -> None:
-        self.ends.append({**self.spent_s, "memory_mb": memory_mb()})
+        self.ends.append({**self.spent_s, "cpu": time.process_time(), "memory_mb": memory_mb()})
 
     def at(self, mark: int, part: str) -> float:
         """Seconds a trial, up to `mark`."""
@@ -178,7 +179,7 @@ def measure(sampler: str, num_trials: int, run_dir: Path) -> list[dict[str, floa
         before_mb = memory_mb()
         LocalExecutor().run(loop, CurveJob())
     return [
-        {part: meter.at(mark, part) for part in PARTS}
+        {part: meter.at(mark, part) for part in (*PARTS, "cpu")}
         | {"mark": mark, "memory_mb": meter.ends[mark - 1]["memory_mb"] - before_mb}
         for mark in MARKS
         if mark <= len(meter.ends)
@@ -187,13 +188,13 @@ def measure(sampler: str, num_trials: int, run_dir: Path) -> list[dict[str, floa
 
 def table(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
     lines = [
-        "| sampler | trials | ms a trial | sampler | rungs | the rest | of it fsync | memory, MB |",
-        "|---|---|---|---|---|---|---|---|",
+        "| sampler | trials | ms a trial | sampler | rungs | rest | of all: fsync | CPU | memory, MB |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for sampler, row in rows:
         whole = row["propose"] + row["report"] + row["complete"]
         rest = row["propose"] - row["sampler"] + row["complete"]
-        times = (whole, row["sampler"], row["report"], rest, row["disk"])
+        times = (whole, row["sampler"], row["report"], rest, row["disk"], row["cpu"])
         cells = [sampler, f"{row['mark']:,.0f}", *(f"{1e3 * one:.1f}" for one in times)]
         lines.append("| " + " | ".join([*cells, f"+{row['memory_mb']:.1f}"]) + " |")
     return "\n".join(lines)

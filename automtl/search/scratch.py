@@ -44,4 +44,16 @@ def _sweep(root: Path) -> None:
     for lock in root.glob(f"{PREFIX}*/{LOCK}"):
         with suppress(OSError), lock.open("rb") as file:  # another user's, or just gone
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError while it is used
-            shutil.rmtree(lock.parent, ignore_errors=True)
+            _remove(lock)
+
+
+def _remove(lock: Path) -> None:
+    """All of an abandoned directory; the lock last, as Ray's processes outlive a killed search for
+    seconds, and what they still write is for the next sweep."""
+    for path in lock.parent.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path != lock:
+            path.unlink(missing_ok=True)
+    if list(lock.parent.iterdir()) == [lock]:
+        shutil.rmtree(lock.parent, ignore_errors=True)
