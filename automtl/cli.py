@@ -122,15 +122,38 @@ def search(
     address: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that runs already.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a search, with more trials or hours if --set says so.",
+        ),
+    ] = False,
+    dry: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what it would do and how long; write nothing."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON.")] = False,
 ) -> None:
     """Search, then show the Pareto front and write the report."""
     from automtl import console
-    from automtl.search.run import run_search
     from automtl.spec.load import load_spec
 
     loaded = load_spec(spec, overrides=overrides or ())
     run_dir = out or Path("reports") / loaded.name
+    if dry:
+        from automtl.search.dry_run import dry_run
+
+        planned = dry_run(
+            loaded, run_dir, resume=resume, executor=executor, workers=workers, address=address
+        )
+        console.emit(_json(planned.to_dict()) if as_json else console.dry_run_text(planned))
+        return
+    if as_json:
+        raise typer.BadParameter("is for --dry-run; afterwards: automtl pareto RUN --json")
+    from automtl.progress_line import progress
+    from automtl.search.run import run_search
+
     try:
         study = run_search(
             loaded,
@@ -139,7 +162,7 @@ def search(
             executor=executor,
             workers=workers,
             address=address,
-            progress=console.progress(),
+            progress=progress(loaded),
         )
     except KeyboardInterrupt:
         if (run_dir / "study.json").exists():
@@ -161,9 +184,12 @@ def search(
 def status(run: RunPath, as_json: AsJson = False) -> None:
     """Show how far a search is."""
     from automtl import console
+    from automtl.search.limits import device_s
     from automtl.study import Study
 
-    summary = Study.open(run).summary()
+    study = Study.open(run)
+    summary = study.summary()
+    summary["device_s"] = round(device_s(study.trials(), study.spec.trial), 1)
     console.emit(_json(summary) if as_json else console.status_text(summary))
 
 

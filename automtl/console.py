@@ -1,13 +1,9 @@
-"""What a terminal shows: results on stdout, progress on stderr, in plain lines if it is a pipe.
-
-The only user of rich, imported where it draws: most commands print plain lines.
-"""
+"""What a terminal shows: results on stdout, as text and tables; `progress_line.py` has the rest."""
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,31 +12,24 @@ from automtl.analysis.marks import Marks
 from automtl.config import Objective
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from automtl.export.predict import Summary
-    from automtl.search.fidelity import Ladder
-    from automtl.search.progress import Progress
+    from automtl.search.dry_run import DryRun
     from automtl.spec.summary import ModelSize
     from automtl.spec.summary import Summary as SpecSummary
     from automtl.study import Study, TrialRecord
 
 __all__ = [
-    "LineProgress",
-    "LiveProgress",
-    "Pace",
+    "dry_run_text",
     "emit",
     "error",
     "front_table",
     "is_terminal",
-    "progress",
+    "rejected_text",
     "rows_text",
     "scored_text",
-    "standing",
     "status_text",
     "summary_text",
     "trial_comment",
-    "trial_line",
 ]
 
 
@@ -169,7 +158,7 @@ def trial_comment(study: Study, record: TrialRecord) -> str:
 
 
 def status_text(summary: Mapping[str, Any]) -> str:
-    """`Study.summary()` for people."""
+    """`Study.summary()` for people; hours of devices too where it has `device_s`."""
     counts = summary["counts"]
     names = {} if summary["active"] else {"running": "interrupted"}
     states = ", ".join(
@@ -179,16 +168,32 @@ def status_text(summary: Mapping[str, Any]) -> str:
         f"{name} {text.metric(name, found['value'])} ({found['trial']})"
         for name, found in summary["best"].items()
     ]
+    used = [f"{text.duration(summary['wall_s'])} of searching"] if summary["wall_s"] else []
+    if summary.get("device_s"):
+        used.append(f"{text.duration(summary['device_s'])} of devices")
     rows = {
         "study": f"{summary['name']}, {summary['run_dir']}",
         "search": "running" if summary["active"] else "not running",
         "trials": f"{summary['started']} of {summary['total']} started: {states or 'none yet'}",
+        "rejected": rejected_text(summary["rejected"]),
+        "ended": summary["ended"],
+        "used": ", ".join(used),
         "front": f"{summary['front_size']} trials" if summary["front_size"] else "none yet",
         "best": ", ".join(best),
         "suggested": summary["knee"] or "",
         "reference": f"{summary['reference']} (single_task)" if summary["reference"] else "",
     }
     return rows_text(rows)
+
+
+def rejected_text(count: int) -> str:
+    """How many configurations were not trained, "" for none."""
+    if not count:
+        return ""
+    return (
+        f"{count:,} configuration{' that breaks' if count == 1 else 's that break'} a constraint, "
+        "not trained"
+    )
 
 
 def summary_text(summary: SpecSummary, num_rows: Mapping[str, int] | None) -> str:
@@ -228,6 +233,71 @@ def _model_text(size: ModelSize) -> str:
     return f"{size.model.family}, {text.count(size.params)} parameters ({parts})"
 
 
+def dry_run_text(found: DryRun) -> str:
+    """What a search would do and about how long it would take."""
+    rungs = ", ".join(f"{epochs:.3g}" for epochs in found.rungs)
+    judged = f"after {rungs} epochs, where the best 1/{found.eta} go on" if rungs else "none"
+    trials = {
+        f"{found.num_references} of the single_task reference": found.num_references,
+        f"{len(found.baselines)} defaults: {', '.join(found.baselines)}": len(found.baselines),
+        f"{found.num_search} of the search": found.num_search,
+    }
+    limits = [
+        f"{hours:g} hours of {what}"
+        for what, hours in (("searching", found.wall_hours), ("devices", found.device_hours))
+        if hours is not None
+    ]
+    *stops, (_, num_last) = found.expected_ends
+    ends = [f"{number:.1f} stop after {epochs:.3g} epochs" for epochs, number in stops]
+    return rows_text(
+        {
+            "dry run": f"{found.name}: nothing is written",
+            "rows": ", ".join(f"{count:,} {split}" for split, count in found.num_rows.items())
+            if found.num_rows
+            else "not encoded yet: examples and time need them; `automtl search` encodes them",
+            "budget": ", ".join(
+                [
+                    f"{found.num_trials} trials",
+                    f"epochs: {found.epochs.removesuffix('.0')}",
+                    *limits,
+                ]
+            ),
+            "done": f"{found.num_done} trials" if found.num_done else "",
+            "rungs": [judged, found.why],
+            "trials": [what for what, count in trials.items() if count],
+            "expected": f"of these {found.num_search}: {', '.join(ends)}, {num_last:.1f} run to the end"
+            if found.num_search and ends
+            else "",
+            "workers": str(found.workers or "as many as the cluster has room for"),
+            "examples": "" if found.examples is None else _examples_text(found),
+            "speed": [
+                f"{burst.family}, {text.count(burst.params)} parameters: "
+                f"{text.count(burst.examples_per_s)} examples/s"
+                for burst in found.bursts
+            ],
+            "time": _time_text(found),
+        }
+    )
+
+
+def _examples_text(found: DryRun) -> str:
+    assert found.examples is not None
+    assert found.examples_without_rungs is not None
+    text_ = f"{text.count(found.examples)} to train on"
+    if found.examples_without_rungs > found.examples:
+        text_ += f" ({text.count(found.examples_without_rungs)} if no trial stopped early)"
+    return text_
+
+
+def _time_text(found: DryRun) -> str:
+    if found.seconds is None:
+        return ""
+    low, high = (text.duration(one) for one in found.seconds)
+    between = low if low == high else f"{low} to {high}"
+    limit = f"; {found.ends_by} ends it by then" if found.ends_by else ""
+    return f"{between}: an estimate, as if all models were as fast as these{limit}"
+
+
 def scored_text(summary: Summary) -> str:
     """What was scored, and how unlike the train rows it was: ids never seen, ids missing."""
     unlike = {
@@ -255,160 +325,3 @@ def rows_text(rows: Mapping[str, str | Sequence[str]]) -> str:
         for index, line in enumerate(one for one in many if one):
             lines.append(f"{name if index == 0 else '':<{width}}  {line}")
     return "\n".join(lines) + "\n"
-
-
-# ---- progress ------------------------------------------------------------------------------
-
-
-def progress(stream: TextIO | None = None) -> Progress:
-    """The progress that suits `stream` (stderr): one moving line, or a line a trial."""
-    stream = stream or sys.stderr
-    return LiveProgress(stream) if is_terminal(stream) else LineProgress(stream)
-
-
-class LineProgress:
-    """A line for every finished trial."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._pace = Pace(total=0, done=0)
-
-    def on_start(self, study: Study, ladder: Ladder) -> None:
-        self._study = study
-        self._pace = Pace(total=study.budget, done=_finished(study))
-        before = f", {self._pace.before} done before" if self._pace.before else ""
-        self._write(f"searching {study.spec.name}: {self._pace.total} trials{before}")
-
-    def on_trial(self, record: TrialRecord) -> None:
-        study = self._study
-        self._pace.note(_finished(study))
-        self._write(f"{trial_line(record, study)}  ({self._pace})")
-
-    def on_end(self, study: Study) -> None:
-        pass
-
-    def _write(self, line: str) -> None:
-        self._stream.write(f"{line}\n")
-        self._stream.flush()
-
-
-class LiveProgress:
-    """One line that moves, and a line above it for every failure.
-
-    The study is read when a trial ends, in the search's own thread; the moving line shows what
-    was read then.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        self._pace = Pace(total=0, done=0)
-        self._standing = ""
-        self._console = Console(file=stream, highlight=False)
-        self._live = Live(
-            console=self._console,
-            transient=True,
-            refresh_per_second=2,
-            redirect_stdout=False,
-            get_renderable=self._line,
-        )
-
-    def on_start(self, study: Study, ladder: Ladder) -> None:
-        self._study = study
-        self._pace = Pace(total=study.budget, done=_finished(study))
-        self._standing = standing(study)
-        self._live.start()
-
-    def on_trial(self, record: TrialRecord) -> None:
-        study = self._study
-        self._pace.note(_finished(study))
-        self._standing = standing(study)
-        if record.state == "failed":
-            self._console.print(_text(trial_line(record, study), style="yellow"))
-
-    def on_end(self, study: Study) -> None:
-        self._live.stop()
-
-    def _line(self) -> Text:
-        return _text(f"{self._pace.bar()} {self._pace}  {self._standing}")
-
-
-def _text(line: str, *, style: str = "") -> Text:
-    """One line as it stands: no markup, cut at the terminal's edge."""
-    from rich.text import Text
-
-    return Text(line, style=style, no_wrap=True, overflow="ellipsis")
-
-
-class Pace:
-    """How far a search is, and how long the rest may take.
-
-    The estimate is the mean time a trial of this session; what a resumed search had done before
-    does not count.
-    """
-
-    def __init__(self, *, total: int, done: int) -> None:
-        self.total, self.before, self.done = total, done, done
-        self._start = self._last = time.monotonic()
-
-    def note(self, done: int) -> None:
-        self.done, self._last = done, time.monotonic()
-
-    def eta_s(self) -> float | None:
-        """Seconds to the end from now; None while nothing has finished."""
-        if self.done <= self.before:
-            return None
-        mean_s = (self._last - self._start) / (self.done - self.before)
-        return max(0.0, mean_s * (self.total - self.done) - (time.monotonic() - self._last))
-
-    def bar(self, width: int = 16) -> str:
-        filled = round(width * self.done / self.total) if self.total else 0
-        return "━" * filled + "─" * (width - filled)
-
-    def __str__(self) -> str:
-        """`7/24, eta 3m10s`; before the first trial has finished, the time since the start."""
-        eta = self.eta_s()
-        since = text.duration(time.monotonic() - self._start)
-        return f"{self.done}/{self.total}, " + (
-            f"{since} so far" if eta is None else f"eta {text.duration(eta)}"
-        )
-
-
-def trial_line(record: TrialRecord, study: Study) -> str:
-    """`t0007 complete mmoe·esmm click.auc 0.7312 params 2.61M`, or the reason of a failure."""
-    parts = [record.id, record.state, text.model_name(record.config)]
-    if record.values is not None:
-        for objective in study.objectives:
-            value = text.metric(objective.name, record.values[objective.name])
-            parts.append(f"{objective.name} {value}")
-    elif record.reason:
-        parts.append(record.reason.splitlines()[0])
-    return " ".join(parts)
-
-
-def standing(study: Study) -> str:
-    """`1 running  1 failed  click.auc ↑ 0.7312  params ↓ 2.61M`: states, the best of the front."""
-    records = study.trials()
-    counts = [
-        f"{number} {state}"
-        for state in ("running", "pruned", "failed")
-        if (number := sum(record.state == state for record in records))
-    ]
-    bests = [
-        f"{text.heading(objective)} {text.metric(objective.name, best)}"
-        for objective in study.objectives
-        if (best := _best(study, objective)) is not None
-    ]
-    return "  ".join([*counts, *bests])
-
-
-def _best(study: Study, objective: Objective) -> float | None:
-    values = [r.values[objective.name] for r in study.front() if r.values is not None]
-    if not values:
-        return None
-    return max(values) if objective.direction == "maximize" else min(values)
-
-
-def _finished(study: Study) -> int:
-    return sum(record.state != "running" for record in study.trials())

@@ -15,7 +15,7 @@ import moocore
 import numpy as np
 import numpy.typing as npt
 
-from automtl.config import Objective
+from automtl.config import MEASURED_COSTS, Objective
 
 __all__ = [
     "contributions",
@@ -33,14 +33,16 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _MAX_WEIGHTS = 1_500  # of the knee's lattice: 1,499 steps for 2 objectives, 53 for 3, 18 for 4
+_MEASURED_FLOOR = 1e-3  # of latency_ms: a microsecond
 _TIE = 1e-9  # two knees whose marginal utilities differ by less are a tie
 
 
 def to_losses(values_NM: npt.ArrayLike, objectives: Sequence[Objective]) -> Floats:
     """Values in native units, one column an objective, as losses_NM: smaller is better.
 
-    A metric to maximize is negated; a cost of the model counts in powers of ten,
-    log10(max(x, 1)), so that 1 M against 2 M parameters weighs as much as 10 M against 20 M.
+    A metric to maximize is negated; a cost of the model counts in powers of ten, so that 1 M
+    against 2 M parameters weighs as much as 10 M against 20 M. What is counted is at least 1, and
+    what is measured (a latency in ms) at least 0.001: nothing less can be told from noise.
     Raises ValueError for a value that is not finite: such a trial has failed.
     """
     losses_NM = np.array(values_NM, dtype=np.float64).reshape(-1, len(objectives))
@@ -48,7 +50,8 @@ def to_losses(values_NM: npt.ArrayLike, objectives: Sequence[Objective]) -> Floa
         raise ValueError("an objective is NaN or infinite: a trial with such a value has failed")
     for column, objective in enumerate(objectives):
         if objective.task is None:
-            losses_NM[:, column] = np.log10(np.maximum(losses_NM[:, column], 1.0))
+            floor = _MEASURED_FLOOR if objective.metric in MEASURED_COSTS else 1.0
+            losses_NM[:, column] = np.log10(np.maximum(losses_NM[:, column], floor))
         if objective.direction == "maximize":
             losses_NM[:, column] *= -1.0
     return losses_NM

@@ -21,6 +21,7 @@ __all__ = [
     "State",
     "TrialRecord",
     "best_reference",
+    "evaluation_epochs",
     "fault",
     "front",
     "gains",
@@ -101,6 +102,11 @@ def not_finite(
         if not math.isfinite(value):
             return f"{name} is {value} after {evaluation.epochs:.4g} epochs"
     return ""
+
+
+def evaluation_epochs(epochs: float, rungs: Sequence[float]) -> tuple[float, ...]:
+    """Where a trial of `epochs` is evaluated: at the rungs on its way, and at its end."""
+    return (*(rung for rung in rungs if rung < epochs * (1 - 1e-9)), epochs)
 
 
 def is_last(epochs: float, config: TrialConfig) -> bool:

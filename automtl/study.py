@@ -271,6 +271,7 @@ class Study:
             "started": len(trials),
             "rejected": self.num_rejected,
             "ended": self.ended,
+            "wall_s": self.wall_s,
             "counts": {state: sum(r.state == state for r in trials) for state in states},
             "front": [record.id for record in front],
             "front_size": len(front),

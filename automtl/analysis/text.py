@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from automtl.config import MODEL_COSTS, Objective, TrialConfig
+from automtl.config import MEASURED_COSTS, MODEL_COSTS, Objective, TrialConfig
 
 if TYPE_CHECKING:
     from automtl.study import Study, TrialRecord
@@ -48,13 +48,22 @@ def count(value: float) -> str:
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size * 0.9995:
             scaled = value / size
-            decimals = 2 if abs(scaled) < 9.995 else 1 if abs(scaled) < 99.95 else 0
-            return f"{scaled:.{decimals}f}{unit}"
+            return f"{_three_digits(scaled)}{unit}"
     return f"{value:.0f}"
 
 
+def _three_digits(value: float) -> str:
+    """`0.421`, `4.21`, `42.1`, `421`: with the zeros at the end."""
+    size = abs(value)
+    decimals = 3 if size < 0.9995 else 2 if size < 9.995 else 1 if size < 99.95 else 0
+    return f"{value:.{decimals}f}"
+
+
 def metric(name: str, value: float) -> str:
-    """The value in its own units: counts as `2.61M`, probabilities with four decimals."""
+    """The value in its own units: counts as `2.61M`, probabilities with four decimals, a latency
+    as `4.21 ms`."""
+    if name in MEASURED_COSTS:
+        return f"{_three_digits(value)} ms"
     if name in MODEL_COSTS:
         return count(value)
     if name.rpartition(".")[2] in (*_POINTS, "logloss", "joint_logloss"):

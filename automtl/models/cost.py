@@ -11,7 +11,7 @@ __all__ = ["costs"]
 def costs(
     config: ModelConfig, features: FeatureSchema, tasks: tuple[TaskSchema, ...]
 ) -> dict[str, float]:
-    """The costs by their objective names (`config.MODEL_COSTS`).
+    """The costs by their objective names (`config.CONFIGURED_COSTS`).
 
     `params` counts scalars; `flops` counts the multiplications and additions of one example's
     forward pass through the dense part (looking up and pooling embeddings is not counted).

@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from automtl.analysis import text
-from automtl.config import FAMILIES, Family, Objective
+from automtl.config import FAMILIES, MEASURED_COSTS, Family, Objective
 
 __all__ = ["axis", "front_figure", "hypervolume_figure", "plotly_js", "to_plain"]
 
@@ -144,7 +144,8 @@ def axis(objective: Objective, done: pd.DataFrame) -> dict[str, Any]:
         "title": _title(f"{name} · {better}{scale}"),
         "type": "log" if is_cost else "linear",
         "range": [low, high] if objective.direction == "maximize" else [high, low],
-        "tickformat": ".3~s" if is_cost else "",
+        # 41k, 2.6M; but 0.5 ms is no 500m
+        "tickformat": "" if not is_cost else ".3~g" if objective.metric in MEASURED_COSTS else ".3~s",
         "nticks": 3 if is_cost else 8,  # 3 a decade at most: 1, 2, 5
     }
 

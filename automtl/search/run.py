@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from automtl.config import MEASURED_COSTS
 from automtl.data.cache import EncodedData, open_data
 from automtl.errors import RunError
 from automtl.rundir import check_new
@@ -91,8 +92,14 @@ def _make_job(study: Study, spec: Spec, data: EncodedData, ladder: Ladder) -> Tr
         precision=spec.trial.precision,
         num_threads=max(1, int(spec.trial.cpus)),
         rungs=ladder.rungs,
+        latency_batch=spec.trial.latency_batch if _asks_for_latency(spec) else None,
         alive_dir=study.alive_dir,
     )
+
+
+def _asks_for_latency(spec: Spec) -> bool:
+    judged_by = (*spec.objective_list(), *spec.constraint_list())
+    return any(one.name in MEASURED_COSTS for one in judged_by)
 
 
 @contextmanager

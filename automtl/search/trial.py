@@ -27,7 +27,9 @@ class TrialJob:
     """Paths and numbers only, so that it travels to any worker; the rows stay on disk.
 
     Before the last evaluation is handed out the weights are in `weights_dir`, written aside and
-    moved into place. While the trial runs there is a sign of life in `alive_dir`.
+    moved into place. While the trial runs there is a sign of life in `alive_dir`. With
+    `latency_batch` the built model's `latency_ms` is measured for so many rows: the costs come
+    first, as an evaluation after 0 epochs, so that a model that is too slow need not be trained.
     """
 
     weights_dir: Path
@@ -36,6 +38,7 @@ class TrialJob:
     precision: Precision
     num_threads: int
     rungs: tuple[float, ...] = ()
+    latency_batch: int | None = None
     alive_dir: Path | None = None
 
     def run(self, assignment: Assignment) -> Iterator[Evaluation]:
@@ -59,6 +62,8 @@ class TrialJob:
             rungs=self.rungs,
             on_step=on_step,
         )
+        if self.latency_batch is not None:
+            yield trainer.measure_latency(self.latency_batch)
         for evaluation in trainer.run():
             if evaluation.epochs >= assignment.config.train.epochs:
                 self._save(trainer.model, assignment.number)

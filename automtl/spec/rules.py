@@ -40,7 +40,7 @@ def _task_names(raw: Raw) -> Iterator[Problem]:
         yield Problem(loc=("tasks",), rule="names no task", hint=hint, on_key=True)
     for name in tasks_of(raw):
         rule = ""
-        if name in {cost.partition(".")[0] for cost in MODEL_COSTS} | {"latency_ms"}:
+        if name in {cost.partition(".")[0] for cost in MODEL_COSTS}:
             rule = f"{name} is a model cost and cannot name a task"
         elif not name.isidentifier():
             rule = f"{name or 'an empty text'} cannot name a task: letters, digits and _ can"

@@ -21,22 +21,19 @@ from automtl.errors import TrialFailedError
 from automtl.models.cost import costs
 from automtl.models.model import MultiTaskModel
 from automtl.models.plan import plan_model
+from automtl.records import evaluation_epochs
 from automtl.training.batches import Batches, resolve_device
+from automtl.training.latency import latency_ms
 from automtl.training.losses import MultiTaskLoss, task_targets
 from automtl.training.memory import check_fits, is_out_of_memory, peak_bytes
 from automtl.training.metrics import evaluate
 from automtl.training.precision import autocast, resolve_precision
 from automtl.training.step import Stepper
 
-__all__ = ["Trainer", "TrainingData", "evaluation_epochs", "predict_rows"]
+__all__ = ["Trainer", "TrainingData", "predict_rows"]
 
 STEPS_BETWEEN_CHECKS = 50  # of the loss for NaN: a check waits for the device
 PREDICT_BATCH_SIZE = 2048  # activations of more rows leave the processor's cache
-
-
-def evaluation_epochs(epochs: float, rungs: Sequence[float]) -> tuple[float, ...]:
-    """Where a trial of `epochs` is evaluated: at the rungs on its way, and at its end."""
-    return (*(rung for rung in rungs if rung < epochs * (1 - 1e-9)), epochs)
 
 
 class TrainingData(Protocol):
@@ -110,6 +107,22 @@ class Trainer:
             if not is_out_of_memory(error):
                 raise
             raise self._out_of_memory(half) from error
+
+    def measure_latency(self, batch_size: int) -> Evaluation:
+        """Measures `latency_ms` of the built model; it is among the costs of every evaluation
+        from then on. What it returns is no evaluation yet (epochs 0), but all costs."""
+        rows = self.data.rows("valid")
+        self.costs["latency_ms"] = latency_ms(
+            self.model, rows, batch_size=batch_size, precision=self.precision
+        )
+        return Evaluation(
+            epochs=0.0,
+            examples=0,
+            wall_s=0.0,
+            metrics=dict(self.costs),
+            notes=tuple(self.notes),
+            device=self.device.type,
+        )
 
     def evaluate(self, split: str) -> dict[str, float]:
         """All metrics on the rows of `split`, and the model's costs."""

@@ -38,11 +38,15 @@ class StudyOfRecords(Study):
         *,
         run_dir: Path = Path("reports/kuairand"),
         active: bool = False,
+        ended: str = "",
+        num_rejected: int = 0,
+        wall_s: float = 0.0,
     ) -> None:
         self.run_dir = run_dir
         self.meta = {**META, "name": spec.name}
         self.__dict__["spec"] = spec
         self.active = active
+        self._ended, self._num_rejected, self._wall_s = ended, num_rejected, wall_s
         self._records = tuple(records)
         self._answers = ((), {})
 
@@ -53,6 +57,18 @@ class StudyOfRecords(Study):
     @property
     def budget(self) -> int:
         return self.spec.search.trials
+
+    @property
+    def ended(self) -> str:
+        return self._ended
+
+    @property
+    def num_rejected(self) -> int:
+        return self._num_rejected
+
+    @property
+    def wall_s(self) -> float:
+        return self._wall_s
 
     def is_active(self) -> bool:
         return self.active

@@ -9,7 +9,8 @@ from support.make import InMemoryData, InMemoryRows
 
 from automtl.config import FAMILIES, ModelConfig, TaskSchema, TrainConfig, TrialConfig
 from automtl.errors import TrialFailedError
-from automtl.training.fit import Trainer, evaluation_epochs, predict_rows
+from automtl.records import evaluation_epochs
+from automtl.training.fit import Trainer, predict_rows
 from automtl.training.step import Stepper
 
 SMALL = {"expert_dims": (16,), "tower_dims": (8,), "embedding_dim": 4}

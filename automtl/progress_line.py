@@ -1,0 +1,268 @@
+"""What is said while a search runs: one moving line on a terminal, plain lines in a pipe.
+
+The only user of rich, imported where it draws.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from automtl.analysis import text
+from automtl.config import Objective
+from automtl.console import is_terminal, rejected_text
+from automtl.search.estimate import Schedule, done_epochs, remaining_epochs
+from automtl.search.fidelity import Ladder
+from automtl.search.limits import device_s
+from automtl.search.plan import plan_trials
+from automtl.search.progress import Progress
+from automtl.spec.domains import default, largest
+from automtl.spec.schema import Spec
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from automtl.study import Study, TrialRecord
+
+__all__ = [
+    "LineProgress",
+    "LiveProgress",
+    "Pace",
+    "counts",
+    "progress",
+    "standing",
+    "trial_line",
+]
+
+BAR = 12  # characters
+RECENT = 10  # complete trials that the growth of the hypervolume is told of
+
+
+def progress(spec: Spec, stream: TextIO | None = None) -> Progress:
+    """The progress that suits `stream` (stderr): one moving line, or a line a trial.
+
+    `spec` is what is searched now; a study that is resumed may have had other limits.
+    """
+    stream = stream or sys.stderr
+    return LiveProgress(spec, stream) if is_terminal(stream) else LineProgress(spec, stream)
+
+
+class LineProgress:
+    """A line for every trial that has ended."""
+
+    def __init__(self, spec: Spec, stream: TextIO) -> None:
+        self._spec, self._stream = spec, stream
+
+    def on_start(self, study: Study, ladder: Ladder) -> None:
+        self._study, self._pace = study, Pace(self._spec, study, ladder)
+        for line in _first_lines(self._spec, self._pace, ladder):
+            self._write(line)
+
+    def on_trial(self, record: TrialRecord) -> None:
+        self._pace.note()
+        self._write(f"{trial_line(record, self._study)}  ({self._pace})")
+
+    def on_end(self, study: Study) -> None:
+        for line in _last_lines(study):
+            self._write(line)
+
+    def _write(self, line: str) -> None:
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
+
+
+class LiveProgress:
+    """One line that moves (two where the terminal is narrow), and a line above it for every
+    failure.
+
+    The study is read when a trial ends, in the search's own thread; the moving line shows what
+    was read then.
+    """
+
+    def __init__(self, spec: Spec, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._spec = spec
+        self._counts = self._standing = ""
+        self._console = Console(file=stream, highlight=False)
+        self._live = Live(
+            console=self._console,
+            transient=True,
+            refresh_per_second=2,
+            redirect_stdout=False,
+            get_renderable=self._line,
+        )
+
+    def on_start(self, study: Study, ladder: Ladder) -> None:
+        self._study, self._pace = study, Pace(self._spec, study, ladder)
+        for line in _first_lines(self._spec, self._pace, ladder):
+            self._console.print(_text(line))
+        self._read()
+        self._live.start()
+
+    def on_trial(self, record: TrialRecord) -> None:
+        self._pace.note()
+        self._read()
+        if record.state == "failed":
+            self._console.print(_text(trial_line(record, self._study), style="yellow"))
+
+    def on_end(self, study: Study) -> None:
+        self._live.stop()
+        for line in _last_lines(study):
+            self._console.print(_text(line))
+
+    def _read(self) -> None:
+        self._counts, self._standing = counts(self._study), standing(self._study)
+
+    def _line(self) -> Text:
+        parts = [f"{self._pace.bar()} {self._pace}", self._counts]
+        first, second = "  ".join(filter(None, parts)), self._standing
+        if not second:
+            return _text(first)
+        fits = len(first) + 2 + len(second) < self._console.width
+        return _text(f"{first}  {second}" if fits else f"{first}\n{second}")
+
+
+def _text(line: str, *, style: str = "") -> Text:
+    """As it stands: no markup, cut at the terminal's edge."""
+    from rich.text import Text
+
+    return Text(line, style=style, no_wrap=True, overflow="ellipsis")
+
+
+# ---- how long it takes ---------------------------------------------------------------------
+
+
+class Pace:
+    """How far a search is, and how long the rest may take.
+
+    What trials have seen since this process began gives the speed, with all that runs at once;
+    the rungs say how much is left (`search.estimate`). The limits in hours cap it.
+    """
+
+    def __init__(self, spec: Spec, study: Study, ladder: Ladder) -> None:
+        self._spec, self._study = spec, study
+        self._schedule = Schedule(
+            epochs=float(default(spec.search.epochs)), rungs=ladder.rungs, eta=spec.search.eta
+        )
+        self._num_exempt = len(plan_trials(spec))
+        self._start = self._last = time.monotonic()
+        self._seen_before = done_epochs(study.trials())
+        self._device_before = device_s(study.trials(), spec.trial)
+        self._wall_before = study.wall_s
+        self._left_s: float | None = None
+        self.total = study.budget
+        self.before = self.done = _ended(study)
+
+    def note(self) -> None:
+        """A trial has ended: reads the study."""
+        trials = self._study.trials()
+        self.done, self._last = _ended(self._study), time.monotonic()
+        took_s = self._last - self._start
+        seen = done_epochs(trials) - self._seen_before
+        if seen <= 0 or took_s <= 0:
+            return
+        left = remaining_epochs(
+            self._schedule, trials, budget=self.total, num_exempt=self._num_exempt
+        )
+        limits, device = self._spec.search, device_s(trials, self._spec.trial)
+        ends_s = [left * took_s / seen]
+        if limits.wall_hours is not None:
+            ends_s.append(limits.wall_hours * 3600 - self._wall_before - took_s)
+        if limits.device_hours is not None and device > self._device_before:
+            rest = limits.device_hours * 3600 - device
+            ends_s.append(rest * took_s / (device - self._device_before))
+        self._left_s = max(0.0, min(ends_s))
+
+    def eta_s(self) -> float | None:
+        """Seconds to the end from now; None while nothing has ended."""
+        if self._left_s is None:
+            return None
+        return max(0.0, self._left_s - (time.monotonic() - self._last))
+
+    def bar(self, width: int = BAR) -> str:
+        filled = round(width * self.done / self.total) if self.total else 0
+        return "━" * filled + "─" * (width - filled)
+
+    def __str__(self) -> str:
+        """`7/24, eta 3m10s`; before the first trial has ended, the time since the start."""
+        eta = self.eta_s()
+        since = text.duration(time.monotonic() - self._start)
+        return f"{self.done}/{self.total}, " + (
+            f"{since} so far" if eta is None else f"eta {text.duration(eta)}"
+        )
+
+
+# ---- what is said --------------------------------------------------------------------------
+
+
+def trial_line(record: TrialRecord, study: Study) -> str:
+    """`t0007 complete mmoe·esmm click.auc 0.7312 params 2.61M`, or why it was stopped or failed."""
+    parts = [record.id, record.state, text.model_name(record.config)]
+    if record.values is not None:
+        for objective in study.objectives:
+            value = text.metric(objective.name, record.values[objective.name])
+            parts.append(f"{objective.name} {value}")
+    elif record.reason:
+        parts.append(record.reason.splitlines()[0])
+    return " ".join(parts)
+
+
+def counts(study: Study) -> str:
+    """`9 complete, 5 pruned, 1 failed, 2 running, 40 rejected`, without what there is none of."""
+    trials = study.trials()
+    numbers = {
+        state: sum(record.state == state for record in trials)
+        for state in ("complete", "pruned", "failed", "running")
+    } | {"rejected": study.num_rejected}
+    return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)
+
+
+def standing(study: Study) -> str:
+    """`click.auc ↑ 0.7312  params ↓ 2.61M  hv +0.8 % in the last 10`: the best of the front in
+    each objective, and how much the latest complete trials have added to its hypervolume."""
+    bests = [
+        f"{text.heading(objective)} {text.metric(objective.name, best)}"
+        for objective in study.objectives
+        if (best := _best(study, objective)) is not None
+    ]
+    return "  ".join(filter(None, [*bests, _growth(study)]))
+
+
+def _growth(study: Study) -> str:
+    """The volume itself means nothing to a reader, and its reference point moves as it grows."""
+    trace = [volume for _, volume in study.hypervolume_trace()]
+    recent = min(RECENT, len(trace) // 2)
+    if recent < 2 or trace[-1] <= 0:
+        return ""
+    share = 100 * (1 - trace[-1 - recent] / trace[-1])
+    return f"hv +{share:.1f} % in the last {recent}"
+
+
+def _best(study: Study, objective: Objective) -> float | None:
+    values = [r.values[objective.name] for r in study.front() if r.values is not None]
+    if not values:
+        return None
+    return max(values) if objective.direction == "maximize" else min(values)
+
+
+def _first_lines(spec: Spec, pace: Pace, ladder: Ladder) -> list[str]:
+    before = f", {pace.before} done before" if pace.before else ""
+    rungs = " and ".join(f"{epochs:.3g}" for epochs in ladder.rungs)
+    judged = f", judged after {rungs} of {largest(spec.search.epochs):g} epochs" if rungs else ""
+    lines = [f"searching {spec.name}: {pace.total} trials{before}{judged}"]
+    return [*lines, f"note: {ladder.why}"] if ladder.why else lines
+
+
+def _last_lines(study: Study) -> list[str]:
+    rejected = rejected_text(study.num_rejected)
+    return [
+        *([f"ended: {study.ended}"] if study.ended else []),
+        *([f"rejected: {rejected}"] if rejected else []),
+    ]
+
+
+def _ended(study: Study) -> int:
+    return sum(record.state != "running" for record in study.trials())

@@ -1,0 +1,243 @@
+"""What a search would do, and about how long it would take: nothing is written, nothing encoded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from automtl.config import TrialConfig
+from automtl.data.cache import EncodedData, find_cached
+from automtl.errors import TrialFailedError
+from automtl.models.cost import costs
+from automtl.records import TrialRecord
+from automtl.rundir import check_new
+from automtl.search.estimate import Schedule, remaining_epochs
+from automtl.search.fidelity import Ladder, count_positives, make_ladder
+from automtl.search.limits import device_s
+from automtl.search.plan import REFERENCE_DEPENDENCY, REFERENCE_FAMILY, budget, plan_trials
+from automtl.space import Pinned, default_values, sample
+from automtl.spec.domains import default, describe
+from automtl.spec.schema import Spec
+from automtl.study import Study
+
+if TYPE_CHECKING:
+    from automtl.training.burst import Burst
+
+__all__ = ["DryRun", "dry_run"]
+
+BURST_S = 1.0  # of training, for each of three models at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What is planned. `expected_ends` are (epochs, number of trials of the search) that are
+    expected to end there; the last is their own end. `examples` and `seconds` (least, most) are of
+    what is left to do, None where the rows are not encoded or nothing could be timed; `workers` is
+    None where only the cluster knows. `ends_by` names the limit in hours that ends the search
+    before its trials do.
+    """
+
+    name: str
+    num_rows: Mapping[str, int] | None
+    num_trials: int
+    num_done: int
+    wall_hours: float | None
+    device_hours: float | None
+    epochs: str
+    rungs: tuple[float, ...]
+    eta: int
+    why: str
+    num_references: int
+    baselines: tuple[str, ...]
+    num_search: int
+    expected_ends: tuple[tuple[float, float], ...]
+    workers: int | None
+    examples: float | None
+    examples_without_rungs: float | None
+    bursts: tuple[Burst, ...]
+    seconds: tuple[float, float] | None
+    ends_by: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain JSON data."""
+        return asdict(self)
+
+
+def dry_run(
+    spec: Spec,
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    executor: Literal["ray", "local"] = "ray",
+    workers: int | None = None,
+    address: str | None = None,
+) -> DryRun:
+    """What `run_search` would do with the same arguments.
+
+    Times a short burst of training of a few models where the rows are encoded. Raises RunError
+    where the search could not start in `run_dir`.
+    """
+    study = Study.open(run_dir) if resume else None
+    if study is None:
+        check_new(run_dir)
+    else:
+        study.check_spec(spec)
+    done = [] if study is None else [one for one in study.trials() if one.state != "running"]
+    data = find_cached(spec)
+    ladder = make_ladder(spec, _positives(spec, data))
+    plan, num_trials = plan_trials(spec), budget(spec)
+    schedule = Schedule(
+        epochs=float(default(spec.search.epochs)), rungs=ladder.rungs, eta=spec.search.eta
+    )
+    num_search = num_trials - len(plan)
+    num_workers = _num_workers(spec, executor, workers, address)
+    left = remaining_epochs(schedule, done, budget=num_trials, num_exempt=len(plan))
+    whole = remaining_epochs(
+        Schedule(epochs=schedule.epochs, rungs=(), eta=schedule.eta),
+        done,
+        budget=num_trials,
+        num_exempt=len(plan),
+    )
+    bursts = () if data is None or left == 0 else _bursts(spec, data)
+    least, most, ends_by = None, None, ""
+    if data is not None and bursts:
+        num_ends = _evaluations(schedule, done, num_trials, num_exempt=len(plan))
+        taken = [_seconds(burst, data, left, num_ends) / (num_workers or 1) for burst in bursts]
+        least, most = min(taken), max(taken)
+        limit_s, limit = _limit(spec, study, done, num_workers or 1)
+        if most > limit_s:
+            least, most, ends_by = min(least, limit_s), limit_s, limit
+    num_train = None if data is None else data.num_rows["train"]
+    return DryRun(
+        name=spec.name,
+        num_rows=None if data is None else dict(data.num_rows),
+        num_trials=num_trials,
+        num_done=len(done),
+        wall_hours=spec.search.wall_hours,
+        device_hours=spec.search.device_hours,
+        epochs=describe(spec.search.epochs),
+        rungs=ladder.rungs,
+        eta=spec.search.eta,
+        why=_why(ladder, data),
+        num_references=sum(one.role == "reference" for one in plan),
+        baselines=tuple(one.pins["family"] for one in plan if one.role == "baseline"),
+        num_search=num_search,
+        expected_ends=tuple(
+            (epochs, num_search * share)
+            for epochs, share in zip(schedule.stops, schedule.ending, strict=True)
+        ),
+        workers=num_workers,
+        examples=None if num_train is None else left * num_train,
+        examples_without_rungs=None if num_train is None else whole * num_train,
+        bursts=bursts,
+        seconds=None if least is None or most is None else (least, most),
+        ends_by=ends_by,
+    )
+
+
+def _positives(spec: Spec, data: EncodedData | None) -> dict[str, int]:
+    """By task; as many as are needed where the rows are not known."""
+    if data is None:
+        return dict.fromkeys(spec.tasks, sys.maxsize)
+    return count_positives(data.rows("train"), data.tasks)
+
+
+def _why(ladder: Ladder, data: EncodedData | None) -> str:
+    if data is None and ladder.rungs:
+        return "fewer where a task has few positives in train: the encoded rows will tell"
+    return ladder.why
+
+
+def _num_workers(
+    spec: Spec, executor: str, workers: int | None, address: str | None
+) -> int | None:
+    """How many trials run at once; None where only the cluster knows."""
+    if executor == "local":
+        return 1
+    if workers is not None or address is not None:
+        return workers
+    room = int(len(os.sched_getaffinity(0)) / spec.trial.cpus + 1e-9)
+    if spec.trial.device != "cpu" and spec.trial.gpus and (gpus := _num_gpus()):
+        room = min(room, int(gpus / spec.trial.gpus + 1e-9))
+    return max(1, room)
+
+
+def _num_gpus() -> int:
+    import torch  # here: only a search needs it
+
+    return torch.cuda.device_count()
+
+
+def _bursts(spec: Spec, data: EncodedData) -> tuple[Burst, ...]:
+    """Of the defaults of the reference, of the smallest and of the largest family."""
+    import torch
+
+    from automtl.training.burst import measure_burst
+    from automtl.training.memory import keep_freed_memory
+
+    torch.set_num_threads(max(1, int(spec.trial.cpus)))
+    keep_freed_memory()
+    found = []
+    for config in _typical(spec, data):
+        try:
+            found.append(
+                measure_burst(
+                    config,
+                    data,
+                    seconds=BURST_S,
+                    device=spec.trial.device,
+                    precision=spec.trial.precision,
+                )
+            )
+        except (TrialFailedError, RuntimeError, ValueError):
+            continue  # a dry run ends well: the search will say what is wrong with a trial
+    return tuple(found)
+
+
+def _typical(spec: Spec, data: EncodedData) -> list[TrialConfig]:
+    pairs = [(REFERENCE_FAMILY, REFERENCE_DEPENDENCY)]
+    pairs += [
+        (family, default(spec.space.dependency))
+        for family in spec.space.families
+        if family != REFERENCE_FAMILY
+    ]
+    configs = [sample(spec, Pinned(default_values(spec, *pair))) for pair in pairs]
+    sizes = [costs(config.model, data.features, data.tasks)["flops"] for config in configs]
+    ends = {0, sizes.index(min(sizes)), sizes.index(max(sizes))}
+    return [configs[index] for index in sorted(ends)]
+
+
+def _evaluations(
+    schedule: Schedule, done: Sequence[TrialRecord], num_trials: int, *, num_exempt: int
+) -> float:
+    """How many evaluations are still to come."""
+    to_start = max(0, num_trials - len(done))
+    exempt = min(to_start, max(0, num_exempt - sum(one.role != "search" for one in done)))
+    reached = sum(schedule.eta**-index for index in range(len(schedule.stops)))
+    return exempt * len(schedule.stops) + (to_start - exempt) * reached
+
+
+def _seconds(burst: Burst, data: EncodedData, epochs: float, num_evaluations: float) -> float:
+    """How long one worker would take if every model were as fast as `burst`."""
+    training_s = epochs * data.num_rows["train"] / burst.examples_per_s
+    return training_s + num_evaluations * data.num_rows["valid"] / burst.scored_per_s
+
+
+def _limit(
+    spec: Spec, study: Study | None, done: Sequence[TrialRecord], workers: int
+) -> tuple[float, str]:
+    """(seconds until a limit in hours ends the search, which), infinity where there is none."""
+    search, wall_s = spec.search, 0.0 if study is None else study.wall_s
+    limits = [(float("inf"), "")]
+    if search.wall_hours is not None:
+        limits.append((search.wall_hours * 3600 - wall_s, "search.wall_hours"))
+    if search.device_hours is not None:
+        rest_s = search.device_hours * 3600 - device_s(done, spec.trial)
+        per_s = workers * (spec.trial.cpus if spec.trial.device == "cpu" else 1)
+        limits.append((rest_s / per_s, "search.device_hours"))
+    seconds, name = min(limits)
+    return max(0.0, seconds), name

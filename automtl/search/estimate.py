@@ -1,0 +1,81 @@
+"""How much of a search is left, from its rungs alone: arithmetic, nothing is read or measured.
+
+A trial of the search reaches the end of its k-th stretch between rungs with probability
+eta^-(k-1): a rung's best 1/eta go on. The reference and the baselines run to their end. The first
+arrivals at a rung go on more often than that (there is always a best one), so a short search
+takes somewhat more than is said here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from automtl.records import TrialRecord, evaluation_epochs
+
+__all__ = ["Schedule", "done_epochs", "remaining_epochs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A trial of `epochs`, judged at `rungs` (in epochs, rising), where the best 1/eta go on."""
+
+    epochs: float
+    rungs: tuple[float, ...]
+    eta: int
+
+    @property
+    def stops(self) -> tuple[float, ...]:
+        """Where it is evaluated: at the rungs on its way, and at its end."""
+        return evaluation_epochs(self.epochs, self.rungs)
+
+    @property
+    def ending(self) -> tuple[float, ...]:
+        """The share of trials that end at each of the `stops`; they sum to 1."""
+        reach = [self.eta**-index for index in range(len(self.stops))]
+        return tuple(here - after for here, after in itertools.pairwise([*reach, 0.0]))
+
+    def expected_epochs(self, *, exempt: bool, done: float = 0.0) -> float:
+        """Epochs that a trial is still to see, which has gone on after `done` of them.
+
+        `exempt`: it runs to its end whatever it reaches.
+        """
+        if exempt:
+            return max(0.0, self.epochs - done)
+        ahead = [stop for stop in self.stops if stop > done * (1 + 1e-9)]
+        stretches = itertools.pairwise([done, *ahead])
+        return sum(
+            (end - start) * self.eta**-index for index, (start, end) in enumerate(stretches)
+        )
+
+
+def done_epochs(trials: Iterable[TrialRecord]) -> float:
+    """Epochs that all trials together have seen, as far as their evaluations tell."""
+    return sum(trial.evaluations[-1].epochs for trial in trials if trial.evaluations)
+
+
+def remaining_epochs(
+    schedule: Schedule, trials: Iterable[TrialRecord], *, budget: int, num_exempt: int
+) -> float:
+    """Epochs that are still to be seen: by the trials that run, and by those that will start.
+
+    `num_exempt` of the `budget` trials are exempt; `schedule` is that of a trial to come.
+    """
+    trials = list(trials)
+    running = sum(
+        dataclasses.replace(schedule, epochs=trial.config.train.epochs).expected_epochs(
+            exempt=trial.role != "search", done=done_epochs([trial])
+        )
+        for trial in trials
+        if trial.state == "running"
+    )
+    to_start = max(0, budget - len(trials))
+    exempt = max(0, num_exempt - sum(trial.role != "search" for trial in trials))
+    exempt = min(to_start, exempt)
+    return (
+        running
+        + exempt * schedule.expected_epochs(exempt=True)
+        + (to_start - exempt) * schedule.expected_epochs(exempt=False)
+    )
