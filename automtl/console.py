@@ -248,6 +248,7 @@ def dry_run_text(found: DryRun) -> str:
         if hours is not None
     ]
     *stops, (_, num_last) = found.expected_ends
+    last = f"{num_last:.1f} run to the end"
     ends = [f"{number:.1f} stop after {epochs:.3g} epochs" for epochs, number in stops]
     return rows_text(
         {
@@ -265,7 +266,7 @@ def dry_run_text(found: DryRun) -> str:
             "done": f"{found.num_done} trials" if found.num_done else "",
             "rungs": [judged, found.why],
             "trials": [what for what, count in trials.items() if count],
-            "expected": f"of these {found.num_search}: {', '.join(ends)}, {num_last:.1f} run to the end"
+            "expected": f"of these {found.num_search}: " + ", ".join([*ends, last])
             if found.num_search and ends
             else "",
             "workers": str(found.workers or "as many as the cluster has room for"),

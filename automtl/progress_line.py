@@ -82,11 +82,17 @@ class LiveProgress:
 
     def __init__(self, spec: Spec, stream: TextIO) -> None:
         from rich.console import Console
-        from rich.live import Live
 
         self._spec = spec
-        self._counts = self._standing = ""
         self._console = Console(file=stream, highlight=False)
+
+    def on_start(self, study: Study, ladder: Ladder) -> None:
+        from rich.live import Live
+
+        self._study, self._pace = study, Pace(self._spec, study, ladder)
+        for line in _first_lines(self._spec, self._pace, ladder):
+            self._console.print(_text(line))
+        self._read()
         self._live = Live(
             console=self._console,
             transient=True,
@@ -94,12 +100,6 @@ class LiveProgress:
             redirect_stdout=False,
             get_renderable=self._line,
         )
-
-    def on_start(self, study: Study, ladder: Ladder) -> None:
-        self._study, self._pace = study, Pace(self._spec, study, ladder)
-        for line in _first_lines(self._spec, self._pace, ladder):
-            self._console.print(_text(line))
-        self._read()
         self._live.start()
 
     def on_trial(self, record: TrialRecord) -> None:
@@ -211,11 +211,11 @@ def trial_line(record: TrialRecord, study: Study) -> str:
 
 
 def counts(study: Study) -> str:
-    """`9 complete, 5 pruned, 1 failed, 2 running, 40 rejected`, without what there is none of."""
+    """`9 complete, 5 pruned, 1 failed, 40 rejected`, without what there is none of."""
     trials = study.trials()
     numbers = {
         state: sum(record.state == state for record in trials)
-        for state in ("complete", "pruned", "failed", "running")
+        for state in ("complete", "pruned", "failed")
     } | {"rejected": study.num_rejected}
     return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)
 
@@ -235,7 +235,7 @@ def _growth(study: Study) -> str:
     """The volume itself means nothing to a reader, and its reference point moves as it grows."""
     trace = [volume for _, volume in study.hypervolume_trace()]
     recent = min(RECENT, len(trace) // 2)
-    if recent < 2 or trace[-1] <= 0:
+    if recent < 4 or trace[-1] <= 0:
         return ""
     share = 100 * (1 - trace[-1 - recent] / trace[-1])
     return f"hv +{share:.1f} % in the last {recent}"

@@ -307,7 +307,7 @@ class Study:
             yield
 
     def check_spec(self, spec: Spec) -> None:
-        """Raises RunError, with the key, if `spec` asks for more than another number of trials."""
+        """Raises RunError, with the key, if `spec` changes more than `rundir.NOT_COMPARED`."""
         change = rundir.first_change(self.meta["spec"], spec.to_dict(absolute_paths=True))
         if change:
             raise RunError(

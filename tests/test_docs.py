@@ -59,7 +59,7 @@ def test_links_between_documents_lead_somewhere():
                 assert (document.parent / target).exists(), f"{document}: {target}"
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/training.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/search.md", "docs/training.md"])
 def test_pieces_of_specs_in_the_documents_are_valid(document):
     """Each, put into the spec of KuaiRand."""
     path = ROOT / "search_spaces" / "kuairand.yaml"
@@ -68,5 +68,7 @@ def test_pieces_of_specs_in_the_documents_are_valid(document):
     for fragment in fragments:
         whole = dict(parse_document(path.read_text(), str(path)).raw)
         given = dict(parse_document(fragment, document).raw)
-        given["space"] = {"sharing": [{"family": "mmoe", "num_shared_experts": 4}]} | given["space"]
+        given["space"] = {"sharing": [{"family": "mmoe", "num_shared_experts": 4}]} | given.get(
+            "space", {}
+        )
         Spec.from_dict(whole | given, base_dir=path.parent, check_files=True)

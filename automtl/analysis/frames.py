@@ -23,9 +23,9 @@ def trials_frame(study: Study) -> pd.DataFrame:
 
     Columns: `number`, `trial` (t0042), `state`, `role`, `model`, `family`, `dependency`,
     `feasible`, `in_space`, `on_front`, `is_knee`, `is_reference`, `epochs` (the fidelity),
-    `wall_s`, `seed`, `reason` (of a failure); a column a metric and model cost, in native units;
-    `gain.<objective>` against the single_task reference (+ is better); `knob.<name>` for what was
-    proposed.
+    `wall_s`, `seed`, `reason` (of a failure or a stop); a column a metric and model cost, in
+    native units; `gain.<objective>` against the single_task reference (+ is better);
+    `knob.<name>` for what was proposed.
     """
     marks = Marks.of(study)
     records = study.trials()

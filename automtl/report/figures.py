@@ -20,7 +20,18 @@ from plotly.offline import get_plotlyjs
 from automtl.analysis import text
 from automtl.config import FAMILIES, MEASURED_COSTS, Family, Objective
 
-__all__ = ["axis", "front_figure", "hypervolume_figure", "plotly_js", "to_plain"]
+__all__ = [
+    "AXIS",
+    "COLORS",
+    "SYMBOLS",
+    "axis",
+    "blank",
+    "front_figure",
+    "hypervolume_figure",
+    "plotly_js",
+    "title",
+    "to_plain",
+]
 
 COLORS: Mapping[Family, str] = {
     "single_task": "#8a8f98",
@@ -53,7 +64,7 @@ def front_figure(
     are all the objectives: a projection of a front in more dimensions is no line.
     """
     done = trials[trials["state"] == "complete"] if len(trials) else trials
-    figure = _blank(height=540, top=84)
+    figure = blank(height=540, top=84)
     if not len(done):
         return figure
     reference = done[done["is_reference"]]
@@ -88,7 +99,7 @@ def hypervolume_figure(trace: pd.DataFrame) -> go.Figure:
 
     `trace` is `analysis.frames.hypervolume_frame`.
     """
-    figure = _blank(height=300)
+    figure = blank(height=300)
     if not len(trace):
         return figure
     last = trace["hypervolume"].iloc[-1] or 1.0
@@ -121,8 +132,8 @@ def hypervolume_figure(trace: pd.DataFrame) -> go.Figure:
         )
     )
     figure.update_layout(
-        xaxis={**_AXIS, "title": _title("finished trials"), "rangemode": "tozero"},
-        yaxis={**_AXIS, "title": _title("hypervolume, share of the last →"), "tickformat": ".0%"},
+        xaxis={**AXIS, "title": title("finished trials"), "rangemode": "tozero"},
+        yaxis={**AXIS, "title": title("hypervolume, share of the last →"), "tickformat": ".0%"},
     )
     return figure
 
@@ -140,12 +151,16 @@ def axis(objective: Objective, done: pd.DataFrame) -> dict[str, Any]:
     name = html.escape(objective.name)
     low, high = _view(objective, done)
     return {
-        **_AXIS,
-        "title": _title(f"{name} · {better}{scale}"),
+        **AXIS,
+        "title": title(f"{name} · {better}{scale}"),
         "type": "log" if is_cost else "linear",
         "range": [low, high] if objective.direction == "maximize" else [high, low],
         # 41k, 2.6M; but 0.5 ms is no 500m
-        "tickformat": "" if not is_cost else ".3~g" if objective.metric in MEASURED_COSTS else ".3~s",
+        "tickformat": ""
+        if not is_cost
+        else ".3~g"
+        if objective.metric in MEASURED_COSTS
+        else ".3~s",
         "nticks": 3 if is_cost else 8,  # 3 a decade at most: 1, 2, 5
     }
 
@@ -162,7 +177,7 @@ def to_plain(figure: go.Figure) -> dict[str, Any]:
 
 # ---- the parts -----------------------------------------------------------------------------
 
-_AXIS: dict[str, Any] = {
+AXIS: dict[str, Any] = {
     "gridcolor": FAINT,
     "zeroline": False,
     "linecolor": FAINT,
@@ -172,11 +187,13 @@ _AXIS: dict[str, Any] = {
 }
 
 
-def _title(label: str) -> dict[str, Any]:
+def title(label: str) -> dict[str, Any]:
+    """An axis' title."""
     return {"text": label, "standoff": 12, "font": {"size": 13}}
 
 
-def _blank(*, height: int, top: int = 16) -> go.Figure:
+def blank(*, height: int, top: int = 16) -> go.Figure:
+    """A figure with everything but data."""
     return go.Figure(
         layout={
             "template": "none",

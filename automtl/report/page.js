@@ -124,9 +124,17 @@
     if (fresh) at("hypervolume").on("plotly_click", (event) => pin(event.points[0].customdata));
   }
 
+  function drawCurves(fresh = false) {
+    if (!at("curves")) return;
+    const { data: traces, layout } = data.figures.curves[at("pick-curve") ? at("pick-curve").value : 0];
+    Plotly[fresh ? "newPlot" : "react"]("curves", traces, themed(layout), config);
+    if (fresh) at("curves").on("plotly_click", (event) => pin(event.points[0].customdata));
+  }
+
   function draw(fresh = false) {
     drawFront(fresh);
     drawHypervolume(fresh);
+    drawCurves(fresh);
   }
 
   // ---- the pinned trial --------------------------------------------------------------------
@@ -219,6 +227,7 @@
       drawFront(true);
     });
   }
+  if (at("pick-curve")) at("pick-curve").addEventListener("change", () => drawCurves(true));
   at("copy").addEventListener("click", copy);
   if (at("all")) {
     at("all").addEventListener("change", (event) =>

@@ -15,12 +15,13 @@ import jinja2
 from markupsafe import Markup
 
 from automtl.analysis import text
-from automtl.analysis.frames import hypervolume_frame, trials_frame
+from automtl.analysis.frames import evaluations_frame, hypervolume_frame, trials_frame
 from automtl.analysis.marks import Marks
 from automtl.config import Objective
 from automtl.errors import RunError
 from automtl.files import written_whole
 from automtl.report import figures
+from automtl.report.curves import curves_figure
 from automtl.report.provenance import provenance
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ def _words(study: Study, marks: Marks) -> dict[str, Any]:
             for limit in study.constraints
         ],
         "saturation": _saturation(study),
+        "stops": _stops(study),
+        "num_rejected": study.num_rejected,
+        "ended": study.ended,
     }
 
 
@@ -113,6 +117,21 @@ def _saturation(study: Study) -> str:
     last = len(trace) // 4
     share = 100 * (1 - trace[-1 - last] / trace[-1])
     return f"The last {last} trials added {share:.1f} % of it."
+
+
+def _stops(study: Study) -> str:
+    """`8 after 0.222 epochs, 3 after 0.667 epochs, 2 before training`: who was stopped where."""
+    stopped = [record for record in study.trials() if record.state == "pruned"]
+    places = [_stopped_at(record) for record in stopped]
+    return ", ".join(f"{places.count(place)} {_after(place)}" for place in sorted(set(places)))
+
+
+def _stopped_at(record: TrialRecord) -> float:
+    return record.evaluations[-1].epochs if record.evaluations else 0.0
+
+
+def _after(epochs: float) -> str:
+    return f"after {epochs:.3g} epochs" if epochs else "before training"
 
 
 # ---- tables --------------------------------------------------------------------------------
@@ -127,6 +146,7 @@ def _tables(study: Study, marks: Marks) -> dict[str, Any]:
         if record.state == "complete" and record.number not in numbers
     ]
     return {
+        "curves": [one.name for one in study.objectives if one.task is not None],
         "columns": [_column(objective) for objective in study.objectives],
         "rows": [_cells(study, marks, record) for record in (*shown, *rest)],
         "failures": [
@@ -138,6 +158,16 @@ def _tables(study: Study, marks: Marks) -> dict[str, Any]:
             }
             for record in study.trials()
             if record.state == "failed"
+        ],
+        "stopped": [
+            {
+                "id": record.id,
+                "model": text.model_name(record.config),
+                "values": [_seen(record, objective) for objective in study.objectives],
+                "reason": record.reason,
+            }
+            for record in study.trials()
+            if record.state == "pruned"
         ],
     }
 
@@ -188,6 +218,12 @@ def _cells(study: Study, marks: Marks, record: TrialRecord) -> dict[str, Any]:
     }
 
 
+def _seen(record: TrialRecord, objective: Objective) -> str:
+    """What a stopped trial had at its last evaluation, which is no result."""
+    value = record.metrics.get(objective.name)
+    return "" if value is None else text.metric(objective.name, value)
+
+
 def _signed(name: str, difference: float | None) -> str:
     return "" if difference is None else text.gain(name, difference).replace("-", "−")
 
@@ -215,10 +251,16 @@ def _payload(study: Study, marks: Marks) -> dict[str, Any]:
     x, y = axes[0], axes[1]
     head, bodies, tail = _split(text.trial_yamls(study, complete))
     suggested = marks.knee or complete[0]
+    seen = evaluations_frame(study)
     return {
         "figures": {
             "front": figures.to_plain(figures.front_figure(frame, study.objectives, x=x, y=y)),
             "hypervolume": figures.to_plain(figures.hypervolume_figure(hypervolume_frame(study))),
+            "curves": [
+                figures.to_plain(curves_figure(frame, seen, objective))
+                for objective in study.objectives
+                if objective.task is not None
+            ],
         },
         "axes": {one.name: figures.axis(one, done) for one in axes},
         "pair": [x.name, y.name],

@@ -152,9 +152,7 @@ def _why(ladder: Ladder, data: EncodedData | None) -> str:
     return ladder.why
 
 
-def _num_workers(
-    spec: Spec, executor: str, workers: int | None, address: str | None
-) -> int | None:
+def _num_workers(spec: Spec, executor: str, workers: int | None, address: str | None) -> int | None:
     """How many trials run at once; None where only the cluster knows."""
     if executor == "local":
         return 1
@@ -217,7 +215,7 @@ def _evaluations(
     """How many evaluations are still to come."""
     to_start = max(0, num_trials - len(done))
     exempt = min(to_start, max(0, num_exempt - sum(one.role != "search" for one in done)))
-    reached = sum(schedule.eta**-index for index in range(len(schedule.stops)))
+    reached = sum(float(schedule.eta) ** -index for index in range(len(schedule.stops)))
     return exempt * len(schedule.stops) + (to_start - exempt) * reached
 
 

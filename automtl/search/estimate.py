@@ -34,7 +34,7 @@ class Schedule:
     @property
     def ending(self) -> tuple[float, ...]:
         """The share of trials that end at each of the `stops`; they sum to 1."""
-        reach = [self.eta**-index for index in range(len(self.stops))]
+        reach = [float(self.eta) ** -index for index in range(len(self.stops))]
         return tuple(here - after for here, after in itertools.pairwise([*reach, 0.0]))
 
     def expected_epochs(self, *, exempt: bool, done: float = 0.0) -> float:
@@ -47,7 +47,7 @@ class Schedule:
         ahead = [stop for stop in self.stops if stop > done * (1 + 1e-9)]
         stretches = itertools.pairwise([done, *ahead])
         return sum(
-            (end - start) * self.eta**-index for index, (start, end) in enumerate(stretches)
+            (end - start) / float(self.eta) ** index for index, (start, end) in enumerate(stretches)
         )
 
 

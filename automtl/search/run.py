@@ -44,9 +44,9 @@ def run_search(
 ) -> Study:
     """Searches `spec` into `run_dir` and returns the study.
 
-    With `resume` the study in `run_dir` goes on; it must be of the same spec (but for the number
-    of trials) and of the same rows. `workers` is how many trials run at once, by default as many
-    as the machine has room for; `address` names a Ray cluster that runs already.
+    With `resume` the study in `run_dir` goes on; it must be of the same spec (but for
+    `rundir.NOT_COMPARED`) and of the same rows. `workers` is how many trials run at once, by
+    default as many as the machine has room for; `address` names a Ray cluster that runs already.
 
     Raises RunError (the directory, or a full disk), DataError (the rows), SearchFailedError (no
     trial succeeded). After KeyboardInterrupt, a kill or a full disk, `resume` loses no finished
@@ -98,8 +98,9 @@ def _make_job(study: Study, spec: Spec, data: EncodedData, ladder: Ladder) -> Tr
 
 
 def _asks_for_latency(spec: Spec) -> bool:
-    judged_by = (*spec.objective_list(), *spec.constraint_list())
-    return any(one.name in MEASURED_COSTS for one in judged_by)
+    names = {one.name for one in spec.objective_list()}
+    names |= {one.name for one in spec.constraint_list()}
+    return not names.isdisjoint(MEASURED_COSTS)
 
 
 @contextmanager

@@ -175,8 +175,11 @@ class Sampler:
         if state != TrialState.FAIL:
             trial = optuna.trial.Trial(self._study, copy)
             for constraint in self._constraints:
-                if state == TrialState.COMPLETE or constraint.name in MODEL_COSTS:
-                    trial.set_constraint(repr(constraint), constraint.violation(record.metrics))
+                if constraint.name in record.metrics:
+                    if state == TrialState.COMPLETE or constraint.name in MODEL_COSTS:
+                        trial.set_constraint(repr(constraint), constraint.violation(record.metrics))
+                elif not record.feasible:  # stopped before it was trained: by how much is not kept
+                    trial.set_constraint(repr(constraint), 1.0)
         self._study.tell(copy, values, state)
 
 

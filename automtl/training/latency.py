@@ -25,7 +25,11 @@ NUM_RUNS = 25
 
 
 def latency_ms(
-    model: MultiTaskModel, rows: Rows, *, batch_size: int, precision: Literal["fp32", "bf16"] = "fp32"
+    model: MultiTaskModel,
+    rows: Rows,
+    *,
+    batch_size: int,
+    precision: Literal["fp32", "bf16"] = "fp32",
 ) -> float:
     """Milliseconds that `model` takes to score one batch of `batch_size` rows.
 
@@ -37,7 +41,9 @@ def latency_ms(
     busy throughout measures itself. The model's weights do not matter, so it need not be trained.
     """
     rows_B = np.arange(batch_size) % len(rows)
-    ids_BC, numeric_BF = (_on_device(part, rows_B, model) for part in (rows.ids_NC, rows.numeric_NF))
+    ids_BC, numeric_BF = (
+        _on_device(part, rows_B, model) for part in (rows.ids_NC, rows.numeric_NF)
+    )
     model.eval()
     with autocast(precision, model.device):
         taken_s = [_time(model, ids_BC, numeric_BF) for _ in range(NUM_WARM_UPS + NUM_RUNS)]

@@ -1,5 +1,6 @@
 """What is expected of a search is what its rungs do to many trials."""
 
+import itertools
 import math
 
 import pytest
@@ -84,7 +85,7 @@ def test_every_end_and_every_start_brings_the_search_nearer_its_end(
         state = "complete" if last == schedule.epochs else "pruned"
         trials.append(started(number, schedule, state, done=last, role=role))
         rest.append(remaining_epochs(schedule, trials, budget=budget, num_exempt=num_exempt))
-    assert all(after <= before + 1e-9 for before, after in zip(rest, rest[1:], strict=False))
+    assert all(after <= before + 1e-9 for before, after in itertools.pairwise(rest))
     assert rest[-1] == 0
     assert done_epochs(trials) <= budget * schedule.epochs * (1 + 1e-9)
 

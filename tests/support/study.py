@@ -165,12 +165,13 @@ def make_study(
     *,
     num_failed: int = 1,
     num_running: int = 0,
+    num_pruned: int = 0,
     seed: int = 0,
     spec: Spec | None = None,
     **options: Any,
 ) -> StudyOfRecords:
     """References, baselines, then a search whose results trade the tasks against the size."""
-    spec = spec or make_spec(trials=max(1, num_complete + num_failed + num_running))
+    spec = spec or make_spec(trials=max(1, num_complete + num_failed + num_pruned + num_running))
     rng = np.random.default_rng(seed)
     records = []
     for number in range(num_complete):
@@ -197,9 +198,19 @@ def make_study(
         )
     first = num_complete + num_failed
     records += [
+        _pruned(number, _metrics(rng, spec, "mmoe")) for number in range(first, first + num_pruned)
+    ]
+    first += num_pruned
+    records += [
         make_record(number, state="running") for number in range(first, first + num_running)
     ]
     return StudyOfRecords(records, spec, **options)
+
+
+def _pruned(number: int, metrics: Mapping[str, float]) -> TrialRecord:
+    seen = Evaluation(epochs=1 / 9, examples=17_778, wall_s=2.2, metrics=metrics)
+    reason = "stopped after 0.111 epochs: rank 7 of 12, the best 4 go on"
+    return make_record(number, state="pruned", reason=reason, evaluations=(seen,))
 
 
 def _metrics(rng: np.random.Generator, spec: Spec, family: str) -> dict[str, float]:

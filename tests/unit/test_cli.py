@@ -196,6 +196,23 @@ def test_a_search_ends_with_the_front_the_report_and_the_next_command(run, monke
     assert Path("reports/tiny/report.html").exists()
 
 
+def test_a_dry_run_writes_nothing(run):
+    Path("tiny.yaml").write_text(SPEC)
+    code, out, err = run("search", "tiny.yaml", "--dry-run", "--executor", "local")
+    assert (code, err) == (0, "")
+    assert out.startswith("dry run   tiny: nothing is written\nrows      not encoded yet")
+    assert [path.name for path in Path().iterdir()] == ["tiny.yaml"]
+    found = json.loads(run("search", "tiny.yaml", "--dry-run", "--json")[1])
+    assert (found["num_trials"], found["num_references"], found["num_rows"]) == (6, 3, None)
+
+
+def test_json_is_for_a_dry_run(run):
+    Path("tiny.yaml").write_text(SPEC)
+    code, out, err = run("search", "tiny.yaml", "--json")
+    assert (code, out) == (2, "")
+    assert "--dry-run" in err
+
+
 def test_ctrl_c_prints_how_to_go_on(run, monkeypatch):
     Path("tiny.yaml").write_text(SPEC)
 
@@ -254,7 +271,10 @@ def test_the_status(run, study):
     assert "10 of" not in run("status", "RUN")[1]
     code, out, _ = run("status", "RUN", "--json")
     assert code == 0
-    assert json.loads(out)["counts"] == {"running": 0, "complete": 12, "pruned": 0, "failed": 1}
+    found = json.loads(out)
+    assert found["counts"] == {"running": 0, "complete": 12, "pruned": 0, "failed": 1}
+    assert (found["rejected"], found["ended"], found["wall_s"]) == (0, "", 0.0)
+    assert found["device_s"] == pytest.approx(12 * 20.0)
 
 
 def test_the_front_as_a_table_and_as_json(run, study):

@@ -1,12 +1,12 @@
 import dataclasses
 import io
-import re
 
-import pytest
-from support.study import StudyOfRecords, make_record, make_spec, make_study
+from support.golden import check
+from support.study import StudyOfRecords, make_spec, make_study
 
 from automtl import console
-from automtl.console import LineProgress, LiveProgress, Pace
+from automtl.search.dry_run import DryRun
+from automtl.training.burst import Burst
 
 
 class Terminal(io.StringIO):
@@ -14,15 +14,15 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_the_front_in_native_units_with_gains(golden):
-    golden("front.txt", console.front_table(make_study(12), color=False))
+def test_the_front_in_native_units_with_gains():
+    check("front.txt", console.front_table(make_study(12), color=False))
 
 
-def test_a_regression_gains_in_its_own_units(golden):
+def test_a_regression_gains_in_its_own_units():
     tasks = {"click": {"label": "c"}, "spend": {"label": "s", "type": "regression"}}
     spec = make_spec(tasks=tasks, objectives=["click.auc", "spend.mae"], trials=9)
 
-    golden("front_regression.txt", console.front_table(make_study(9, spec=spec), color=False))
+    check("front_regression.txt", console.front_table(make_study(9, spec=spec), color=False))
 
 
 def test_the_knee_is_suggested_and_no_row_is_called_best():
@@ -59,9 +59,18 @@ def test_colours_only_for_a_terminal_and_not_with_no_color(monkeypatch):
     assert "\x1b" not in console.front_table(study)
 
 
-def test_the_status_of_a_running_study(golden):
-    study = make_study(10, num_failed=1, num_running=2, active=True)
-    golden("status.txt", console.status_text(study.summary()))
+def test_the_status_of_a_running_study():
+    study = make_study(10, num_failed=1, num_running=2, num_pruned=3, active=True, wall_s=190)
+    check("status.txt", console.status_text(study.summary()))
+
+
+def test_a_study_that_ended_early_says_why_and_what_was_not_trained():
+    why = "search.wall_hours 0.5 are used up"
+    study = make_study(3, num_failed=0, ended=why, num_rejected=1234)
+    shown = console.status_text(study.summary() | {"device_s": 3600.0})
+    assert f"\nended      {why}\n" in shown
+    assert "\nrejected   1,234 configurations that break a constraint, not trained\n" in shown
+    assert "\nused       1h00m of devices\n" in shown
 
 
 def test_what_runs_in_no_process_was_interrupted():
@@ -70,89 +79,78 @@ def test_what_runs_in_no_process_was_interrupted():
     assert "1 interrupted" in console.status_text(study.summary())
 
 
-def test_the_comment_above_a_trial_holds_all_metrics(golden):
+def test_the_comment_above_a_trial_holds_all_metrics():
     study = make_study(12)
-    golden("trial.txt", console.trial_comment(study, study.trials()[8]))
+    check("trial.txt", console.trial_comment(study, study.trials()[8]))
     failed = console.trial_comment(study, study.trials()[-1])
     assert failed == "# t0012 · ple · failed\n# click: the loss is NaN after 1,024 examples\n"
 
 
-# ---- progress ------------------------------------------------------------------------------
+def test_a_stopped_trial_shows_what_it_saw_and_why_it_was_stopped():
+    study = make_study(12, num_pruned=1)
+    stopped = next(record for record in study.trials() if record.state == "pruned")
+    shown = console.trial_comment(study, stopped).splitlines()
+    assert shown[0] == f"# {stopped.id} · mmoe · pruned"
+    assert shown[1] == "# stopped after 0.111 epochs: rank 7 of 12, the best 4 go on"
+    assert shown[-1] == "# on validation rows, after 0.111 epochs"
 
 
-def test_a_pipe_gets_a_line_a_trial():
-    stream = io.StringIO()
-    progress = console.progress(stream)
-    assert isinstance(progress, LineProgress)
-    study = make_study(6, num_failed=1, num_running=1)
-    progress.on_start(StudyOfRecords([], study.spec))
-    for record in study.trials()[:7]:
-        progress.on_trial(record, study)
-    progress.on_end(study)
-    lines = stream.getvalue().splitlines()
-    assert lines[0] == "searching kuairand: 8 trials"
-    assert re.fullmatch(
-        r"t0001 complete shared_embedding click\.auc 0\.7\d+ long_view\.auc 0\.6\d+ "
-        r"params [\d.]+M  \(7/8, eta 0s\)",
-        lines[2],
+# ---- a dry run -----------------------------------------------------------------------------
+
+
+PLANNED = DryRun(
+    name="kuairand",
+    num_rows={"train": 171_671, "valid": 28_000, "test": 28_658},
+    num_trials=24,
+    num_done=0,
+    wall_hours=0.5,
+    device_hours=None,
+    epochs="1.0",
+    rungs=(1 / 9, 1 / 3),
+    eta=3,
+    why="",
+    num_references=5,
+    baselines=("shared_bottom", "mmoe"),
+    num_search=17,
+    expected_ends=((1 / 9, 17 * 2 / 3), (1 / 3, 17 * 2 / 9), (1.0, 17 / 9)),
+    workers=2,
+    examples=2.1e6,
+    examples_without_rungs=4.1e6,
+    bursts=(
+        Burst(family="single_task", params=1.4e6, examples_per_s=41_000, scored_per_s=2e5),
+        Burst(family="mmoe", params=8.1e5, examples_per_s=30_100, scored_per_s=1e5),
+    ),
+    seconds=(31.0, 190.0),
+    ends_by="",
+)
+
+
+def test_a_dry_run_says_what_would_be_done_and_how_long_it_takes():
+    check("dry_run.txt", console.dry_run_text(PLANNED))
+
+
+def test_a_dry_run_without_encoded_rows_has_no_estimate():
+    unknown = dataclasses.replace(
+        PLANNED, num_rows=None, examples=None, examples_without_rungs=None, bursts=(), seconds=None
     )
-    assert lines[7].startswith("t0006 failed ple click: the loss is NaN after 1,024 examples  (7/8")
-    assert "\x1b" not in stream.getvalue()
+    shown = console.dry_run_text(unknown)
+    assert "not encoded yet" in shown
+    assert not {"examples", "speed", "time"} & {line.split(" ")[0] for line in shown.splitlines()}
 
 
-def test_a_resumed_search_says_what_was_done_before():
-    stream = io.StringIO()
-    LineProgress(stream).on_start(make_study(6, num_failed=2, num_running=1))
-    assert stream.getvalue() == "searching kuairand: 9 trials, 8 done before\n"
+def test_a_dry_run_names_the_limit_that_ends_the_search():
+    shown = console.dry_run_text(dataclasses.replace(PLANNED, ends_by="search.wall_hours"))
+    assert "31s to 3m10s" in shown
+    assert "search.wall_hours ends it by then" in shown
 
 
-def test_a_terminal_gets_one_moving_line_and_the_failures(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
-    stream = Terminal()
-    progress = console.progress(stream)
-    assert isinstance(progress, LiveProgress)
-    study = make_study(6, num_failed=1)
-    progress.on_start(study)
-    for record in study.trials():
-        progress.on_trial(record, study)
-    progress.on_end(study)
-    shown = stream.getvalue()
-    assert "t0006 failed ple" in shown
-    assert "t0001 complete" not in shown
-    assert "━ 7/7" in shown
-
-
-def test_a_dumb_terminal_is_a_pipe(monkeypatch):
-    monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(console.progress(Terminal()), LineProgress)
-
-
-def test_the_moving_line_shows_states_and_the_best_of_the_front():
-    study = make_study(10, num_failed=1, num_running=2)
-    shown = console.standing(study)
-    best = max(record.values["click.auc"] for record in study.front())
-    assert shown.startswith("2 running  1 failed  ")
-    assert f"click.auc ↑ {best:.4f}" in shown
-
-
-def test_the_estimate_is_the_mean_time_of_this_session(monkeypatch):
-    now = 100.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    pace = Pace(total=24, done=4)
-    now += 30
-    assert (pace.eta_s(), str(pace)) == (None, "4/24, 30s so far")
-    now += 10
-    pace.note(8)  # 4 trials in 40 s
-    assert (pace.eta_s(), str(pace)) == (160, "8/24, eta 2m40s")
-    now += 15  # it counts down between two trials
-    assert pace.eta_s() == 145
-    assert pace.bar(12) == "━━━━────────"
-
-
-def test_a_failure_of_many_lines_takes_one():
-    record = make_record(3, state="failed", reason="first\nsecond")
-    assert console.trial_line(record, make_study(2)) == "t0003 failed mmoe first"
-    assert dataclasses.replace(record, reason="").state == "failed"
+def test_no_rung_no_early_stop():
+    why = "like has 40 positives in train and a trial is judged after 200 of them: no trial stops"
+    shown = console.dry_run_text(
+        dataclasses.replace(PLANNED, rungs=(), why=why, expected_ends=((1.0, 17.0),))
+    )
+    assert f"rungs     none\n          {why}\n" in shown
+    assert "expected" not in shown
 
 
 # ---- streams -------------------------------------------------------------------------------
@@ -167,10 +165,3 @@ def test_data_ends_with_a_newline(capsys):
 def test_rows_leave_out_what_has_no_value():
     rows = {"a": "1", "empty": "", "list": ["x", "y"]}
     assert console.rows_text(rows) == "a      1\nlist   x\n       y\n"
-
-
-@pytest.fixture
-def golden(request):
-    from support.golden import check
-
-    return check

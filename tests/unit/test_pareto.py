@@ -21,6 +21,12 @@ def test_losses_turn_what_is_maximized_and_count_costs_in_powers_of_ten() -> Non
     assert losses.tolist() == [[-0.7, 0.3, 6.0], [-0.8, 0.2, 0.0]]
 
 
+def test_a_latency_counts_below_a_millisecond_too() -> None:
+    latency = Objective(name="latency_ms", task=None, metric="latency_ms", direction="minimize")
+    losses = pareto.to_losses([[10.0], [0.5], [0.05], [0.0]], [latency])
+    np.testing.assert_allclose(losses[:, 0], [1.0, np.log10(0.5), np.log10(0.05), -3.0])
+
+
 def test_losses_of_no_points_have_a_column_an_objective() -> None:
     assert pareto.to_losses([], [AUC, PARAMS]).shape == (0, 2)
 

@@ -20,6 +20,9 @@ def test_counts_have_three_digits(value, shown):
         ("view.joint_logloss", 0.5, "0.5000"),
         ("spend.mae", 12.3456, "12.35"),
         ("params.dense", 1e6, "1.00M"),
+        ("latency_ms", 0.04213, "0.042 ms"),
+        ("latency_ms", 4.213, "4.21 ms"),
+        ("latency_ms", 99.96, "100 ms"),
     ],
 )
 def test_values_are_in_their_own_units(name, value, shown):

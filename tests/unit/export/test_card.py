@@ -72,6 +72,12 @@ def test_what_is_not_known_is_not_told(manifest):
     assert "IS the single_task reference" in render_card(own)
 
 
+def test_a_latency_is_told_with_its_unit_and_what_it_is_of(manifest):
+    costs = {**manifest.costs, "latency_ms": 4.213}
+    card = render_card(dataclasses.replace(manifest, costs=costs))
+    assert ", 4.21 ms a batch (measured in the search)" in card.splitlines()[2]
+
+
 def test_conditions_and_probabilities_are_only_spoken_of_where_there_are_some(manifest):
     click, *_ = manifest.tasks
     plain = dataclasses.replace(

@@ -151,3 +151,32 @@ def test_it_stays_small(monkeypatch):
     page = render_report(study)
     assert len(page.encode()) < 8e6
     assert page.count("plotly.js v") == 1
+
+
+def test_who_was_stopped_where_and_what_was_not_trained():
+    study = make_study(12, num_pruned=3, num_rejected=41, ended="search.wall_hours 1 are used up")
+    page = render_report(study)
+    seen = Page(page).text
+    assert "3 trials were stopped early (3 after 0.111 epochs)." in seen
+    assert "41 configurations that break a constraint were not trained." in seen
+    assert "ended before its number of trials: search.wall_hours 1 are used up." in seen
+    assert seen.count("stopped after 0.111 epochs: rank 7 of 12, the best 4 go on") == 3
+
+
+def test_stopped_trials_are_no_results():
+    study = make_study(12, num_failed=0, num_pruned=3)
+    page = render_report(study)
+    assert len(payload(page)["trials"]) == 12
+    assert len(re.findall(r'<tr data-number="(\d+)"', page)) == 12
+
+
+def test_a_search_in_which_nobody_was_stopped_does_not_speak_of_it():
+    seen = Page(render_report(make_study(12))).text
+    assert "Stopped trials" not in seen
+    assert "not trained" not in seen
+
+
+def test_one_figure_of_learning_curves_an_objective_of_a_task():
+    page = render_report(make_study(12))
+    assert len(payload(page)["figures"]["curves"]) == 2
+    assert re.findall(r'<option value="\d">(.*?)</option>', page) == ["click.auc", "long_view.auc"]
