@@ -42,6 +42,7 @@ JOURNAL = "journal.log"
 WEIGHTS = "weights"
 ALIVE = "alive"
 
+DOMAINS = frozenset({"choice", "float", "int"})  # a free knob changes as a whole
 NOT_COMPARED = frozenset(
     {
         "search.trials",
@@ -207,7 +208,7 @@ def _compared(plain: Mapping[str, Any]) -> dict[str, Any]:
 def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in plain.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping) and value and not value.keys() & DOMAINS:
             flat |= _flat(value, f"{prefix}{key}.")
         else:
             flat[prefix + key] = value

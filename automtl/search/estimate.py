@@ -34,7 +34,7 @@ class Schedule:
     @property
     def ending(self) -> tuple[float, ...]:
         """The share of trials that end at each of the `stops`; they sum to 1."""
-        reach = [float(self.eta) ** -index for index in range(len(self.stops))]
+        reach = [self._reached(index) for index in range(len(self.stops))]
         return tuple(here - after for here, after in itertools.pairwise([*reach, 0.0]))
 
     def expected_epochs(self, *, exempt: bool, done: float = 0.0) -> float:
@@ -45,10 +45,12 @@ class Schedule:
         if exempt:
             return max(0.0, self.epochs - done)
         ahead = [stop for stop in self.stops if stop > done * (1 + 1e-9)]
-        stretches = itertools.pairwise([done, *ahead])
-        return sum(
-            (end - start) / float(self.eta) ** index for index, (start, end) in enumerate(stretches)
-        )
+        stretches = enumerate(itertools.pairwise([done, *ahead]))
+        return sum((end - start) * self._reached(index) for index, (start, end) in stretches)
+
+    def _reached(self, index: int) -> float:
+        """The share of those at a place that come `index` rungs further."""
+        return float(self.eta) ** -index
 
 
 def done_epochs(trials: Iterable[TrialRecord]) -> float:
