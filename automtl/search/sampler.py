@@ -1,69 +1,60 @@
-"""Which configuration next: Optuna asks and learns here, in memory; the study on disk decides.
+"""Which configuration next: a strategy chooses, this file makes a new TrialConfig of it.
 
-The sampler keeps a copy of the study's trials in an Optuna study of its own. What it asks there
-is thrown away again, so a duplicate leaves no trace, and a proposal enters the journal whole and
-at once. Each proposal is drawn with a seed of its own, which makes it a function of the trials so
-far and the number of the next one: a search that goes on after a kill needs no other state.
+A proposal is a function of the trials so far, the number of the next one and the spec: a search
+that goes on after a kill needs no other state, and no measured time enters a decision.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
-import numpy as np
-import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.trial import TrialState
-
-from automtl.config import MODEL_COSTS, TrialConfig, to_jsonable
+from automtl import pareto
+from automtl.config import MODEL_COSTS, Evaluation, TrialConfig, to_jsonable
+from automtl.search.distributions import BaseDistribution, distribution, from_label, to_label
 from automtl.search.plan import budget, plan_trials
+from automtl.search.strategies import make_strategy
+from automtl.search.strategies.base import Choose, Observation, Rung, SearchSpace
 from automtl.space import Pinned, knobs, sample
-from automtl.spec.domains import Choice, Domain, Fixed, FloatRange, IntRange, contains
+from automtl.spec.domains import Domain, contains
+from automtl.spec.knobs import slots
 from automtl.spec.schema import Spec
 from automtl.study import State, TrialRecord
 
-__all__ = ["Exhausted", "Proposal", "Sampler", "distribution", "from_label", "to_label"]
+__all__ = ["Exhausted", "Proposal", "Sampler"]
 
-Choose = Callable[[str, Domain], Any]
+Accept = Callable[[TrialConfig], bool]
 
-MAX_DUPLICATES = 1_000  # in a row: then the space counts as exhausted
-DUPLICATES_BEFORE_RANDOM = 10
-MAX_RANDOM = 5  # trials of the search proper before TPE takes over
-
-_STATES: Mapping[State, TrialState] = {
-    "running": TrialState.RUNNING,
-    "complete": TrialState.COMPLETE,
-    "pruned": TrialState.PRUNED,
-}  # what the sampler learns from; it forgets the others
+MAX_REFUSED = 1_000  # draws in a row, repeated or not accepted: then nothing counts as left
+MAX_RANDOM = 5  # trials of the search proper before a strategy learns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A configuration, and the knobs that lead to it, by their labels."""
+    """A configuration, and the knobs that lead to it, by their labels.
+
+    `num_rejected` draws before it were not accepted.
+    """
 
     config: TrialConfig
     params: Mapping[str, Any]
     num_rejected: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Exhausted:
-    """Nothing new is left, or nothing that is accepted."""
+    """Nothing to propose: all that was drawn was tried before, or (most of it) not accepted."""
 
     reason: Literal["duplicates", "rejected"]
-    num_rejected: int = 0
+    num_rejected: int
+
+
+def accept_all(config: TrialConfig) -> bool:
+    """Every configuration will do."""
+    return True
 
 
 class Sampler:
@@ -74,53 +65,55 @@ class Sampler:
         self._domains = {knob.name: knob.domain for knob in knobs(spec)}
         self._objectives = spec.objective_list()
         self._constraints = spec.constraint_list()
-        self._study = optuna.create_study(directions=[o.direction for o in self._objectives])
-        self._num_startup = _num_startup(spec)
+        self._strategy = make_strategy(
+            spec.search.sampler,
+            search_space(spec),
+            seed=spec.search.seed,
+            num_startup=_num_startup(spec),
+            num_objectives=len(self._objectives),
+        )
         self._taken: set[str] = set()
-        self._copies: dict[int, int] = {}  # number in the study -> number in the copy
         self._learnt: dict[int, State] = {}
+        self._history: dict[int, Observation] = {}
 
     def distributions(self, params: Iterable[str]) -> dict[str, BaseDistribution]:
         """The knobs' domains as Optuna writes them."""
         return {name: distribution(self._domains[name]) for name in params}
 
     def learn(self, history: Sequence[TrialRecord]) -> None:
-        """Brings the copy up to date. A reference outside the space teaches nothing about it."""
+        """Takes in what has changed. A reference outside the space teaches nothing about it."""
         for record in history:
             if self._learnt.get(record.number) == record.state:
                 continue
             self._learnt[record.number] = record.state
             self._taken.add(_key(record.config))
             if record.in_space:
-                self._copy(record)
+                self._history[record.number] = self._observation(record)
 
     def propose(
-        self,
-        *,
-        number: int,
-        pins: Mapping[str, Any],
-        accept: Callable[[TrialConfig], bool] = lambda config: True,
+        self, *, number: int, pins: Mapping[str, Any], accept: Accept = accept_all
     ) -> Proposal | Exhausted:
-        """A configuration for trial `number` that `accept` takes.
+        """A configuration for trial `number` that no trial had and that is accepted.
 
         `pins` fixes knobs by name, also to values outside their domains, which are no params.
+        What breaks a constraint that is known before training is not to be accepted.
         """
+        history = [self._history[number] for number in sorted(self._history)]
         num_rejected = 0
-        for attempt in range(MAX_DUPLICATES):
-            with self._chooser(number, attempt) as choose:
-                proposal = self._draw(pins, choose)
-            if not accept(proposal.config):
+        for index, choose in enumerate(
+            self._strategy.draws(history, number=number, pins=pins), start=1
+        ):
+            config, params = self._draw(pins, choose)
+            if _key(config) not in self._taken:
+                if accept(config):
+                    return Proposal(config=config, params=params, num_rejected=num_rejected)
                 num_rejected += 1
-            elif _key(proposal.config) not in self._taken:
-                return dataclasses.replace(proposal, num_rejected=num_rejected)
-            if proposal.params.keys() <= pins.keys():
-                break  # there was nothing to choose
-        return Exhausted(
-            reason="rejected" if num_rejected > attempt // 2 else "duplicates",
-            num_rejected=num_rejected,
-        )
+            # with all knobs pinned there is nothing to choose
+            if index == MAX_REFUSED or params.keys() <= pins.keys():
+                return _exhausted(index, num_rejected)
+        return _exhausted(num_rejected, num_rejected)
 
-    def _draw(self, pins: Mapping[str, Any], choose: Choose) -> Proposal:
+    def _draw(self, pins: Mapping[str, Any], choose: Choose) -> tuple[TrialConfig, dict[str, Any]]:
         inside = {
             name: value
             for name, value in pins.items()
@@ -134,131 +127,76 @@ class Sampler:
             return value
 
         outside = {name: value for name, value in pins.items() if name not in inside}
-        config = sample(self._spec, Pinned(outside, suggest))
-        return Proposal(config=config, params=params)
+        return sample(self._spec, Pinned(outside, suggest)), params
 
-    @contextmanager
-    def _chooser(self, number: int, attempt: int) -> Iterator[Choose]:
-        """Who answers for the free knobs of one draw; TPE's mind is not on what is left over."""
-        key = (number, 1 + attempt)  # (number, 0) seeds the training
-        sequence = np.random.SeedSequence(self._spec.search.seed, spawn_key=key)
-        if self._spec.search.sampler == "random" or attempt >= DUPLICATES_BEFORE_RANDOM:
-            yield partial(_choose_randomly, np.random.default_rng(sequence))
-        else:
-            seed = int(sequence.generate_state(1)[0])
-            self._study.sampler = optuna.samplers.TPESampler(
-                seed=seed, n_startup_trials=self._num_startup
-            )
-            trial = self._study.ask()
-            try:
-                yield partial(_choose_with, trial)
-            finally:
-                self._study.tell(trial, state=TrialState.FAIL)
+    def _observation(self, record: TrialRecord) -> Observation:
+        names = [objective.name for objective in self._objectives]
+        losses = None
+        if record.state == "complete":
+            losses = self._losses(record.values or {}, names)
+        return Observation(
+            number=record.number,
+            state="failed" if record.state == "interrupted" else record.state,
+            params={
+                name: from_label(self._domains[name], label)
+                for name, label in record.params.items()
+            },
+            losses=losses,
+            violations={
+                repr(constraint): constraint.violation(record.metrics)
+                for constraint in self._constraints
+                if constraint.name in record.metrics
+                # a metric counts at the end only
+                and (record.state == "complete" or constraint.name in MODEL_COSTS)
+            },
+            rungs=tuple(
+                Rung(share=evaluation.epochs / record.config.train.epochs, losses=rung)
+                for evaluation in self._on_the_way(record)
+                if (rung := self._losses(evaluation.metrics, names)) is not None
+            ),
+        )
 
-    def _copy(self, record: TrialRecord) -> None:
-        state = _STATES.get(record.state, TrialState.FAIL)
-        if record.number not in self._copies and state != TrialState.FAIL:
-            self._copies[record.number] = len(self._study.get_trials(deepcopy=False))
-            self._study.add_trial(
-                optuna.trial.create_trial(
-                    state=TrialState.RUNNING,
-                    params=dict(record.params),
-                    distributions=self.distributions(record.params),
-                )
-            )
-        if record.number not in self._copies or state == TrialState.RUNNING:
-            return
-        copy = self._copies[record.number]
-        values = None
-        if state == TrialState.COMPLETE:
-            values = [(record.values or {})[objective.name] for objective in self._objectives]
-        if state != TrialState.FAIL:
-            trial = optuna.trial.Trial(self._study, copy)
-            for constraint in self._constraints:
-                if constraint.name in record.metrics:
-                    if state == TrialState.COMPLETE or constraint.name in MODEL_COSTS:
-                        trial.set_constraint(repr(constraint), constraint.violation(record.metrics))
-                elif not record.feasible:  # stopped before it was trained: by how much is not kept
-                    trial.set_constraint(repr(constraint), 1.0)
-        self._study.tell(copy, values, state)
+    def _on_the_way(self, record: TrialRecord) -> tuple[Evaluation, ...]:
+        match record.state:
+            case "complete":
+                return record.evaluations[:-1]
+            case "pruned":
+                return record.evaluations
+            case _:
+                return ()
+
+    def _losses(
+        self, values: Mapping[str, float], names: Sequence[str]
+    ) -> tuple[float, ...] | None:
+        row = [values.get(name, math.nan) for name in names]
+        if not all(math.isfinite(value) for value in row):
+            return None
+        return tuple(pareto.to_losses([row], self._objectives)[0].tolist())
+
+
+def search_space(spec: Spec) -> SearchSpace:
+    """The free knobs of a spec, and which of them depend on which."""
+    free = {knob.name: knob.domain for knob in knobs(spec)}
+    return SearchSpace(
+        domains=free,
+        needs={s.name: s.needs for s in slots(spec) if s.name in free and s.needs is not None},
+    )
 
 
 def _num_startup(spec: Spec) -> int:
-    """After how many trials TPE begins: the planned ones, and some at random after them.
+    """After how many trials a strategy begins: the planned ones, and some at random after them.
 
-    Planned trials are all defaults: learning from them alone, TPE takes whatever they lack (the
-    other dependency, say) for promising, and stays there as long as it adds to the front's edges.
+    Planned trials are all defaults: learning from them alone, a model takes whatever they lack
+    (the other dependency, say) for promising, and stays there as long as it adds to the front's
+    edges.
     """
     num_planned = sum(trial.in_space for trial in plan_trials(spec))
     return num_planned + min(MAX_RANDOM, (budget(spec) - num_planned) // 2)
 
 
-def distribution(domain: Domain) -> BaseDistribution:
-    """A free knob's domain as Optuna writes it; options by their labels."""
-    match domain:
-        case IntRange(low, high, log):
-            return IntDistribution(low, high, log=log)
-        case FloatRange(low, high, log):
-            return FloatDistribution(low, high, log=log)
-        case Choice():
-            return CategoricalDistribution(_labels(domain))
-        case Fixed():
-            raise AssertionError("a fixed knob is not proposed")
-
-
-def to_label(domain: Domain, value: Any) -> Any:
-    """The value as it stands among a trial's params: `128-64` for the option (128, 64)."""
-    match domain:
-        case Choice(options):
-            value = tuple(value) if isinstance(value, list) else value
-            return _labels(domain)[options.index(value)]
-        case _:
-            return value
-
-
-def from_label(domain: Domain, label: Any) -> Any:
-    """The inverse of `to_label`."""
-    match domain:
-        case Choice(options):
-            return options[_labels(domain).index(label)]
-        case _:
-            return label
-
-
-def _labels(domain: Choice) -> list[Any]:
-    return [
-        ("-".join(map(str, option)) or "none") if isinstance(option, tuple) else option
-        for option in domain.options
-    ]
-
-
-def _choose_with(trial: optuna.Trial, name: str, domain: Domain) -> Any:
-    match domain:
-        case IntRange(low, high, log):
-            return trial.suggest_int(name, low, high, log=log)
-        case FloatRange(low, high, log):
-            return trial.suggest_float(name, low, high, log=log)
-        case Choice():
-            return from_label(domain, trial.suggest_categorical(name, _labels(domain)))
-        case Fixed():
-            raise AssertionError(f"{name} is fixed")
-
-
-def _choose_randomly(random: np.random.Generator, name: str, domain: Domain) -> Any:
-    match domain:
-        case IntRange(low, high, log):
-            if not log:
-                return int(random.integers(low, high, endpoint=True))
-            value = round(math.exp(random.uniform(math.log(low - 0.5), math.log(high + 0.5))))
-            return min(max(value, low), high)
-        case FloatRange(low, high, log):
-            if not log:
-                return float(random.uniform(low, high))
-            return min(max(math.exp(random.uniform(math.log(low), math.log(high))), low), high)
-        case Choice(options):
-            return options[int(random.integers(len(options)))]
-        case Fixed():
-            raise AssertionError(f"{name} is fixed")
+def _exhausted(num_refused: int, num_rejected: int) -> Exhausted:
+    is_rejected = num_rejected > num_refused / 2
+    return Exhausted("rejected" if is_rejected else "duplicates", num_rejected)
 
 
 def _key(config: TrialConfig) -> str:

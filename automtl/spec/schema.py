@@ -72,6 +72,9 @@ class TaskSpec(Block):
     ] = Field(None, description="for regression; mse if left out")
 
 
+Sampler = Literal["auto", "tpe", "gp", "nsga2", "random", "grid"]
+
+
 class TrialSpec(Block):
     """What one trial runs on."""
 
@@ -110,8 +113,10 @@ class SearchSpec(Block):
     eta: Annotated[int, Whole(low=2, high=16)] = Field(
         3, description="each rung is at eta times the last; the best 1/eta of a rung's trials go on"
     )
-    sampler: Annotated[Literal["tpe", "random"], OneOf(("tpe", "random"))] = Field(
-        "tpe", description="tpe learns from finished trials, random does not"
+    sampler: Annotated[Sampler, OneOf(get_args(Sampler))] = Field(
+        "auto",
+        description="what chooses the next trial: auto by what measured best; gp, tpe and nsga2 "
+        "learn from finished trials, random and grid do not",
     )
     seed: Seed = Field(0, description="the search's seed; each trial's follows from it")
 

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
 
+from automtl.search.distributions import distribution, from_label, to_label
 from automtl.search.executor import LocalExecutor
 from automtl.search.loop import SearchLoop
 from automtl.search.plan import plan_trials
-from automtl.search.sampler import Sampler, distribution, from_label, to_label
+from automtl.search.sampler import Sampler
 from automtl.spec.domains import Choice, FloatRange, IntRange
 from automtl.spec.schema import Spec
 from automtl.study import Study, TrialRecord

@@ -1,0 +1,34 @@
+"""The strategy `auto`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from automtl.search.strategies.base import Choose, Observation, SearchSpace
+from automtl.search.strategies.gaussian import Gaussian
+from automtl.search.strategies.parzen import Parzen
+
+__all__ = ["Auto"]
+
+MAX_GAUSSIAN = 400
+
+
+class Auto:
+    """`gp` until `MAX_GAUSSIAN` trials are known, then `tpe`."""
+
+    def __init__(
+        self, space: SearchSpace, *, seed: int, num_startup: int, num_objectives: int
+    ) -> None:
+        self._gaussian = Gaussian(space, seed=seed, num_startup=num_startup)
+        self._parzen = Parzen(
+            space, seed=seed, num_startup=num_startup, num_objectives=num_objectives
+        )
+
+    def draws(
+        self, history: Sequence[Observation], *, number: int, pins: Mapping[str, Any]
+    ) -> Iterator[Choose]:
+        is_small = len(history) <= MAX_GAUSSIAN
+        return (self._gaussian if is_small else self._parzen).draws(
+            history, number=number, pins=pins
+        )

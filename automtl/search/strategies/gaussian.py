@@ -1,0 +1,141 @@
+"""The strategy `gp`: expected hypervolume improvement under Gaussian processes.
+
+One process an objective, and one a constraint that was broken, over the flattened space
+(`points.py`). Lengths and noise are fitted anew when a tenth more trials have ended; a proposal
+costs tens of milliseconds. A trial that runs counts as one that came to its expectation
+(Ginsbourger et al. 2010, "kriging believer"), so that no two explore the same place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from automtl import pareto
+from automtl.search.strategies.base import (
+    Choose,
+    Observation,
+    SearchSpace,
+    generator,
+    has_begun,
+    look_up,
+)
+from automtl.search.strategies.candidates import best_candidates
+from automtl.search.strategies.chance import random_draws
+from automtl.search.strategies.dataset import Dataset, learnable, prefix, violations
+from automtl.search.strategies.improvement import boxes, expected_improvement
+from automtl.search.strategies.points import Points
+from automtl.search.strategies.process import Hyper, Process, condition, fit
+
+__all__ = ["Gaussian"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class Gaussian:
+    """Learns from complete trials and from what stopped ones point at; minds running ones."""
+
+    def __init__(self, space: SearchSpace, *, seed: int, num_startup: int) -> None:
+        self._space, self._seed, self._num_startup = space, seed, num_startup
+        self._fits: dict[Any, Hyper] = {}  # what follows from the prefix of the last call
+
+    def draws(
+        self, history: Sequence[Observation], *, number: int, pins: Mapping[str, Any]
+    ) -> Iterator[Choose]:
+        points = Points(self._space, pins)
+        if has_begun(history, self._num_startup) and points.is_free_D.any():
+            for units_D in self._best(points, history, number):
+                yield partial(look_up, points.values(units_D))
+        yield from random_draws(self._seed, number, start=1)
+
+    def _best(self, points: Points, history: Sequence[Observation], number: int) -> Floats:
+        """units_CD, the best candidate first."""
+        data, first = learnable(history), learnable(prefix(history))
+        scale = _Scale(data.losses_NM)
+        model = self._process("", points, first, data)
+        complete = [one for one in history if one.state == "complete" and one.losses is not None]
+        good = [one for one in complete if one.is_feasible] or complete
+        seen_NM = scale.apply(np.array([one.losses for one in good]))
+        front = np.flatnonzero(pareto.pareto_front(seen_NM))
+        running = [one for one in history if one.state == "running"]
+        if running:
+            running_RE = points.rows([one.params for one in running])
+            believed_MR, _ = model(running_RE)
+            model = model.given(running_RE, believed_MR)
+            seen_NM = np.vstack([seen_NM, believed_MR.T.numpy()])
+        low_KM, high_KM = map(_tensor, boxes(seen_NM, reference(seen_NM, number)))
+        limits = []
+        for name in sorted({n for one in data.trials for n, v in one.violations.items() if v > 0}):
+            known, known_first = violations(data, name), violations(first, name)
+            zero = _Scale(known.losses_NM).apply(np.zeros((1, 1)))[0, 0]
+            limits.append((self._process(name, points, known_first, known), zero))
+
+        def score(units_CD: Floats) -> Floats:
+            rows_CE = _tensor(points.embedded(points.canonical(units_CD)))
+            gain_C = expected_improvement(*model(rows_CE), low_KM, high_KM)
+            for limit, zero in limits:
+                mean_1C, std_1C = limit(rows_CE)
+                gain_C = gain_C * torch.special.ndtr((zero - mean_1C[0]) / std_1C[0])
+            result: Floats = gain_C.numpy()
+            return result
+
+        return best_candidates(
+            points,
+            score,
+            parents_FD=points.of_params([good[i].params for i in front]),
+            tried_ND=points.of_params([one.params for one in history]),
+            random=generator(self._seed, number),
+        )
+
+    def _process(self, name: str, points: Points, first: Dataset, data: Dataset) -> Process:
+        """What `data` says, with lengths and noise fitted to `first`."""
+        state = tuple((one.number, one.state) for one in first.trials)
+        self._fits = {key: hyper for key, hyper in self._fits.items() if key[1] == state}
+        if (name, state) not in self._fits:
+            rows_NE = points.rows([one.params for one in first.trials])
+            self._fits[name, state] = fit(rows_NE, points.knob_E, *_targets(first))
+        rows_NE = points.rows([one.params for one in data.trials])
+        return condition(self._fits[name, state], rows_NE, points.knob_E, *_targets(data))
+
+
+class _Scale:
+    """To mean 0 and variance 1, an objective at a time."""
+
+    def __init__(self, values_NM: Floats) -> None:
+        spread_M = values_NM.std(axis=0)
+        self.mean_M = values_NM.mean(axis=0)
+        self.spread_M = np.where(spread_M > 0, spread_M, 1.0)
+
+    def apply(self, values_NM: Floats) -> Floats:
+        scaled_NM: Floats = (values_NM - self.mean_M) / self.spread_M
+        return scaled_NM
+
+
+def reference(losses_NM: Floats, number: int) -> Floats:
+    """ref_M, up to which a candidate's volume counts: of every second trial the front's nadir
+    (`pareto.reference_point`), else what is worse than all that was seen.
+
+    With the nadir alone a young and narrow front is never widened; with the worst alone too many
+    trials go to its ends.
+    """
+    if number % 2:
+        return pareto.reference_point(losses_NM)
+    ref_M: Floats = losses_NM.max(axis=0) + 0.1 * np.maximum(np.ptp(losses_NM, axis=0), 1e-9)
+    return ref_M
+
+
+def _targets(data: Dataset) -> tuple[Tensor, Tensor]:
+    """target_MN and extra_MN, the variance beside the noise, in units of all the targets."""
+    scale = _Scale(data.losses_NM)
+    target_MN = _tensor(scale.apply(data.losses_NM).T)
+    return target_MN, _tensor((data.extra_NM / scale.spread_M**2).T)
+
+
+def _tensor(values: Floats) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values))

@@ -1,0 +1,112 @@
+"""Points of a flattened space: every knob has a place, also those that a trial is not asked for.
+
+A point is a row of units (`unit.py`). Knobs that do not apply are put in the middle of their
+domain, in trials and in candidates alike: two points that lead to the same configuration are the
+same point.
+
+Shapes: N points, D knobs, E columns of the embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from automtl.search.strategies.base import SearchSpace
+from automtl.search.strategies.unit import is_ordered, place, snap, value_at
+from automtl.spec.domains import Choice, contains, default
+
+__all__ = ["Points"]
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+class Points:
+    """The flattened space of `space`, in which `pins` stand still."""
+
+    def __init__(self, space: SearchSpace, pins: Mapping[str, Any]) -> None:
+        self._space, self._pins = space, dict(pins)
+        self.names = list(space.domains)
+        self._domains = list(space.domains.values())
+        self._middle_D = np.array([place(d, default(d)) for d in self._domains])
+        self._pinned_D = np.array(
+            [
+                place(d, pins[n]) if n in pins and contains(d, pins[n]) else np.nan
+                for n, d in zip(self.names, self._domains, strict=True)
+            ]
+        )
+        self.is_free_D = np.array([name not in pins for name in self.names], dtype=np.bool_)
+        # a mutation draws such a knob anew; others it moves, mostly
+        self.anew_D = np.array([0.1 if is_ordered(domain) else 1.0 for domain in self._domains])
+        self.knob_E = torch.tensor(
+            [d for d, domain in enumerate(self._domains) for _ in range(_num_columns(domain))]
+        )  # the knob that a column of the embedding belongs to
+
+    def of_params(self, params: Sequence[Mapping[str, Any]]) -> Floats:
+        """units_ND of what was tried."""
+        units_ND = np.tile(self._middle_D, (len(params), 1))
+        for n, values in enumerate(params):
+            for d, name in enumerate(self.names):
+                if name in values and contains(self._domains[d], values[name]):
+                    units_ND[n, d] = place(self._domains[d], values[name])
+        return units_ND
+
+    def rows(self, params: Sequence[Mapping[str, Any]]) -> Tensor:
+        """rows_NE of what was tried."""
+        return torch.from_numpy(self.embedded(self.of_params(params)))
+
+    def snapped(self, units_ND: Floats) -> Floats:
+        """The points with every unit in the middle of its value, and the pins where they are."""
+        columns = [snap(d, units_ND[:, i]) for i, d in enumerate(self._domains)]
+        return np.where(np.isnan(self._pinned_D), np.stack(columns, axis=1), self._pinned_D)
+
+    def active(self, units_ND: Floats) -> Mask:
+        """mask_ND of the knobs that are asked for."""
+        mask_ND = np.ones(units_ND.shape, dtype=np.bool_)
+        for d, name in enumerate(self.names):
+            if name not in self._space.needs:
+                continue
+            parent, values = self._space.needs[name]
+            if parent in self._pins:
+                mask_ND[:, d] = self._pins[parent] in values
+            elif parent in self._space.domains:
+                p = self.names.index(parent)
+                domain = self._domains[p]
+                units = [place(domain, v) for v in values if contains(domain, v)]
+                near_N = np.isclose(units_ND[:, [p]], np.array(units)[None, :]).any(axis=1)
+                mask_ND[:, d] = near_N & mask_ND[:, p]
+        return mask_ND
+
+    def canonical(self, units_ND: Floats) -> Floats:
+        """The points with the knobs that are not asked for in the middle."""
+        return np.where(self.active(units_ND), units_ND, self._middle_D)
+
+    def embedded(self, units_ND: Floats) -> Floats:
+        """rows_NE: the square of the distance of two options without an order is 1."""
+        columns = []
+        for d, domain in enumerate(self._domains):
+            if _num_columns(domain) == 1:
+                columns.append(units_ND[:, [d]])
+            else:
+                assert isinstance(domain, Choice)
+                count = len(domain.options)
+                index_N = np.minimum((units_ND[:, d] * count).astype(int), count - 1)
+                columns.append(np.eye(count)[index_N] / np.sqrt(2))
+        return np.concatenate(columns, axis=1)
+
+    def values(self, units_D: Floats) -> dict[str, Any]:
+        """A value for every free knob."""
+        return {
+            name: value_at(domain, float(units_D[d]))
+            for d, (name, domain) in enumerate(zip(self.names, self._domains, strict=True))
+        }
+
+
+def _num_columns(domain: Any) -> int:
+    return 1 if is_ordered(domain) else len(domain.options)
