@@ -31,7 +31,7 @@ from automtl.search.limits import Spent, device_s, used_up
 from automtl.search.plan import PlannedTrial, budget, plan_trials
 from automtl.search.progress import Progress, Silent
 from automtl.search.rungs import stop_reason
-from automtl.search.sampler import Exhausted, Proposal, Sampler
+from automtl.search.sampler import Exhausted, Proposal, Sampler, accept_all
 from automtl.spec.schema import Spec
 
 __all__ = ["SearchLoop", "trial_seed"]
@@ -181,7 +181,7 @@ class SearchLoop:
         proposal = self._sampler.propose(
             number=number,
             pins=planned.pins if planned else {},
-            accept=self._is_affordable if planned is None else _anything,
+            accept=self._is_affordable if planned is None else accept_all,
         )
         self._ledger.add_rejected(proposal.num_rejected)
         if not isinstance(proposal, Proposal):
@@ -283,7 +283,3 @@ def _is_lost(record: TrialRecord) -> bool:
 
 def _assignment(record: TrialRecord) -> Assignment:
     return Assignment(number=record.number, config=record.config, seed=record.seed)
-
-
-def _anything(config: TrialConfig) -> bool:
-    return True

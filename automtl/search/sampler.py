@@ -24,7 +24,7 @@ from automtl.spec.knobs import slots
 from automtl.spec.schema import Spec
 from automtl.study import State, TrialRecord
 
-__all__ = ["Exhausted", "Proposal", "Sampler"]
+__all__ = ["Exhausted", "Proposal", "Sampler", "accept_all"]
 
 Accept = Callable[[TrialConfig], bool]
 

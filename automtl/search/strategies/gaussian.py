@@ -43,12 +43,13 @@ class Gaussian:
 
     def __init__(self, space: SearchSpace, *, seed: int, num_startup: int) -> None:
         self._space, self._seed, self._num_startup = space, seed, num_startup
+        self._places: dict[int, Floats] = {}
         self._fits: dict[Any, Hyper] = {}  # what follows from the prefix of the last call
 
     def draws(
         self, history: Sequence[Observation], *, number: int, pins: Mapping[str, Any]
     ) -> Iterator[Choose]:
-        points = Points(self._space, pins)
+        points = Points(self._space, pins, self._places)
         if has_begun(history, self._num_startup) and points.is_free_D.any():
             for units_D in self._best(points, history, number):
                 yield partial(look_up, points.values(units_D))
@@ -65,7 +66,7 @@ class Gaussian:
         front = np.flatnonzero(pareto.pareto_front(seen_NM))
         running = [one for one in history if one.state == "running"]
         if running:
-            running_RE = points.rows([one.params for one in running])
+            running_RE = points.rows(running)
             believed_MR, _ = model(running_RE)
             model = model.given(running_RE, believed_MR)
             seen_NM = np.vstack([seen_NM, believed_MR.T.numpy()])
@@ -88,8 +89,8 @@ class Gaussian:
         return best_candidates(
             points,
             score,
-            parents_FD=points.of_params([good[i].params for i in front]),
-            tried_ND=points.of_params([one.params for one in history]),
+            parents_FD=points.of([good[i] for i in front]),
+            tried_ND=points.of(history),
             random=generator(self._seed, number),
         )
 
@@ -98,9 +99,9 @@ class Gaussian:
         state = tuple((one.number, one.state) for one in first.trials)
         self._fits = {key: hyper for key, hyper in self._fits.items() if key[1] == state}
         if (name, state) not in self._fits:
-            rows_NE = points.rows([one.params for one in first.trials])
+            rows_NE = points.rows(first.trials)
             self._fits[name, state] = fit(rows_NE, points.knob_E, *_targets(first))
-        rows_NE = points.rows([one.params for one in data.trials])
+        rows_NE = points.rows(data.trials)
         return condition(self._fits[name, state], rows_NE, points.knob_E, *_targets(data))
 
 

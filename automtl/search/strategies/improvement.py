@@ -25,7 +25,7 @@ __all__ = ["MAX_BOXES", "boxes", "expected_improvement"]
 
 Floats = npt.NDArray[np.float64]
 
-MAX_BOXES = 1_500
+MAX_BOXES = 600
 
 
 def boxes(losses_NM: Floats, ref_M: Floats) -> tuple[Floats, Floats]:

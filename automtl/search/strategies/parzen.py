@@ -33,6 +33,7 @@ class Parzen:
         self._study = optuna.create_study(directions=["minimize"] * num_objectives)
         self._copies: dict[int, int] = {}  # number in the search -> number in the study
         self._learnt: dict[int, str] = {}
+        self._asked: optuna.Trial | None = None
 
     def draws(
         self, history: Sequence[Observation], *, number: int, pins: Mapping[str, Any]
@@ -42,18 +43,19 @@ class Parzen:
                 self._learnt[one.number] = one.state
                 self._copy(one)
         for index in range(NUM_DRAWS):
-            trial = self._ask(int(generator(self._seed, number, index).integers(2**32)))
-            try:
-                yield partial(_choose_with, trial)
-            finally:
-                self._study.tell(trial, state=TrialState.FAIL)
+            yield partial(_choose_with, self._ask(number, index))
         yield from random_draws(self._seed, number, start=NUM_DRAWS)
 
-    def _ask(self, seed: int) -> optuna.Trial:
+    def _ask(self, number: int, index: int) -> optuna.Trial:
+        """A trial to draw with; the one before it goes, or it would keep this one off."""
+        if self._asked is not None:
+            self._study.tell(self._asked, state=TrialState.FAIL)
+        seed = int(generator(self._seed, number, index).integers(2**32))
         self._study.sampler = optuna.samplers.TPESampler(
             seed=seed, n_startup_trials=self._num_startup
         )
-        return self._study.ask()
+        self._asked = self._study.ask()
+        return self._asked
 
     def _copy(self, one: Observation) -> None:
         if one.number not in self._copies and one.state != "failed":

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from automtl.search.strategies.base import SearchSpace
+from automtl.search.strategies.base import Observation, SearchSpace
 from automtl.search.strategies.unit import is_ordered, place, snap, value_at
 from automtl.spec.domains import Choice, contains, default
 
@@ -28,10 +28,15 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Points:
-    """The flattened space of `space`, in which `pins` stand still."""
+    """The flattened space of `space`, in which `pins` stand still.
 
-    def __init__(self, space: SearchSpace, pins: Mapping[str, Any]) -> None:
-        self._space, self._pins = space, dict(pins)
+    `places` keeps where trials lie, by their numbers, from one call to the next.
+    """
+
+    def __init__(
+        self, space: SearchSpace, pins: Mapping[str, Any], places: dict[int, Floats]
+    ) -> None:
+        self._space, self._pins, self._places = space, dict(pins), places
         self.names = list(space.domains)
         self._domains = list(space.domains.values())
         self._middle_D = np.array([place(d, default(d)) for d in self._domains])
@@ -48,18 +53,24 @@ class Points:
             [d for d, domain in enumerate(self._domains) for _ in range(_num_columns(domain))]
         )  # the knob that a column of the embedding belongs to
 
-    def of_params(self, params: Sequence[Mapping[str, Any]]) -> Floats:
+    def of(self, trials: Sequence[Observation]) -> Floats:
         """units_ND of what was tried."""
-        units_ND = np.tile(self._middle_D, (len(params), 1))
-        for n, values in enumerate(params):
-            for d, name in enumerate(self.names):
-                if name in values and contains(self._domains[d], values[name]):
-                    units_ND[n, d] = place(self._domains[d], values[name])
-        return units_ND
+        for one in trials:
+            if one.number not in self._places:
+                self._places[one.number] = self._place(one.params)
+        units_ND = np.array([self._places[one.number] for one in trials])
+        return units_ND.reshape(len(trials), len(self.names))
 
-    def rows(self, params: Sequence[Mapping[str, Any]]) -> Tensor:
+    def rows(self, trials: Sequence[Observation]) -> Tensor:
         """rows_NE of what was tried."""
-        return torch.from_numpy(self.embedded(self.of_params(params)))
+        return torch.from_numpy(self.embedded(self.of(trials)))
+
+    def _place(self, params: Mapping[str, Any]) -> Floats:
+        units_D = self._middle_D.copy()
+        for d, (name, domain) in enumerate(zip(self.names, self._domains, strict=True)):
+            if name in params and contains(domain, params[name]):
+                units_D[d] = place(domain, params[name])
+        return units_D
 
     def snapped(self, units_ND: Floats) -> Floats:
         """The points with every unit in the middle of its value, and the pins where they are."""

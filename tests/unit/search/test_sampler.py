@@ -1,11 +1,12 @@
-"""Proposals: new, inside the space, a function of the study and the number."""
+"""Proposals of every sampler: new, accepted, inside the space, a function of the study and the
+number."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,8 @@ from automtl.search.distributions import distribution, from_label, to_label
 from automtl.search.executor import LocalExecutor
 from automtl.search.loop import SearchLoop
 from automtl.search.plan import plan_trials
-from automtl.search.sampler import Sampler
+from automtl.search.sampler import Exhausted, Proposal, Sampler, search_space
+from automtl.search.strategies import StrategyName
 from automtl.spec.domains import Choice, FloatRange, IntRange
 from automtl.spec.schema import Spec
 from automtl.study import Study, TrialRecord
@@ -31,6 +33,9 @@ TINY = {  # 4 configurations
 }
 
 
+SAMPLERS = get_args(StrategyName)
+
+
 def history(spec: Spec, run_dir: Path) -> tuple[TrialRecord, ...]:
     """The trials of a search that ran to its end."""
     study = Study.create(run_dir, spec, FakeData())
@@ -43,6 +48,29 @@ def propose(spec: Spec, *, number: int = 0, pins: Any = (), learnt: Any = ()) ->
     sampler = Sampler(spec)
     sampler.learn(learnt)
     return sampler.propose(number=number, pins=dict(pins))
+
+
+def running_record(number: int, proposal: Proposal) -> TrialRecord:
+    """The trial that a proposal starts."""
+    return TrialRecord(
+        number=number,
+        state="running",
+        role="search",
+        params=proposal.params,
+        config=proposal.config,
+        evaluations=(),
+        values=None,
+        feasible=True,
+        in_space=True,
+        reason="",
+        traceback="",
+        started=None,
+        finished=None,
+        seed=0,
+        origin=number,
+        planned="",
+        has_weights=False,
+    )
 
 
 def test_a_pinned_knob_inside_the_space_is_among_the_params() -> None:
@@ -74,7 +102,7 @@ def test_the_plan_is_proposed_as_planned() -> None:
         assert config.model.dependency == planned.pins["dependency"]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_proposal_follows_from_the_study_and_the_number(sampler: str, tmp_path: Path) -> None:
     spec = fake_spec(sampler=sampler, trials=16)
     learnt = history(spec, tmp_path / "run")
@@ -85,11 +113,101 @@ def test_a_proposal_follows_from_the_study_and_the_number(sampler: str, tmp_path
     assert stepwise.propose(number=16, pins={}) == first
     assert propose(spec, number=17, learnt=learnt) != first
     other = fake_spec(sampler=sampler, trials=16, seed=1)
-    assert propose(other, number=16, learnt=learnt) != first
+    assert (propose(other, number=16, learnt=learnt) == first) == (sampler == "grid")
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_pins_hold_whatever_the_sampler(sampler: str, tmp_path: Path) -> None:
+    spec = fake_spec(sampler=sampler, trials=16)
+    pins = {"family": "mmoe", "dependency": "esmm", "expert_dims": (64,)}
+    proposal = propose(spec, number=16, pins=pins, learnt=history(spec, tmp_path / "run"))
+    model = proposal.config.model
+    assert (model.family, model.dependency, model.expert_dims) == ("mmoe", "esmm", (64,))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_only_what_is_accepted_is_proposed(sampler: str, tmp_path: Path) -> None:
+    """What breaks a constraint before training is drawn again, and counted."""
+    spec = fake_spec(sampler=sampler, trials=16)
+    learner = Sampler(spec)
+    learner.learn(history(spec, tmp_path / "run"))
+    refused: list[Any] = []
+
+    def accept(config: Any) -> bool:
+        is_small = config.model.embedding_dim == 8 and config.model.family != "ple"
+        refused.extend([] if is_small else [config])
+        return is_small
+
+    for number in range(16, 20):
+        refused.clear()
+        proposal = learner.propose(number=number, pins={}, accept=accept)
+        assert isinstance(proposal, Proposal)
+        assert accept(proposal.config)
+        assert proposal.num_rejected == len(refused)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_search_that_may_start_nothing_says_why(sampler: str) -> None:
+    spec = fake_spec(sampler=sampler, trials=16)
+    answer = Sampler(spec).propose(number=0, pins={}, accept=lambda config: False)
+    assert isinstance(answer, Exhausted)
+    assert answer.reason == "rejected"
+    assert 0 < answer.num_rejected <= 1_000
+
+
+def test_a_pinned_proposal_that_is_not_accepted_is_not_drawn_again() -> None:
+    spec = fake_spec()
+    pins = plan_trials(spec)[0].pins
+    answer = Sampler(spec).propose(number=0, pins=pins, accept=lambda config: False)
+    assert answer == Exhausted("rejected", 1)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_finite_space_ends(sampler: str, tmp_path: Path) -> None:
+    spec = fake_spec(space=TINY, trials=50, sampler=sampler)
+    trials = history(spec, tmp_path / "run")
+    inside = [record.config for record in trials if record.in_space]
+    assert len(inside) == 4
+    assert all(config not in inside[:i] for i, config in enumerate(inside))
+    assert propose(spec, number=50, learnt=trials) == Exhausted("duplicates", 0)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_running_trial_is_not_proposed_again(sampler: str) -> None:
+    spec = fake_spec(space=TINY, trials=50, sampler=sampler)
+    study: list[TrialRecord] = []
+    learner = Sampler(spec)
+    for number in range(4):
+        learner.learn(study)
+        proposal = learner.propose(number=number, pins={})
+        assert isinstance(proposal, Proposal)
+        study.append(running_record(number, proposal))
+    assert len({repr(record.config) for record in study}) == 4
+
+
+def test_what_a_strategy_is_told(tmp_path: Path) -> None:
+    """Values, not labels; losses of which smaller is better; what the evaluations before saw."""
+    spec = fake_spec(trials=16, constraints=["params <= 1e5"])
+    learner = Sampler(spec)
+    trials = history(spec, tmp_path / "run")
+    learner.learn(trials)
+    told = learner._history[trials[-1].number]
+    assert told.params["expert_dims"] == trials[-1].config.model.expert_dims
+    assert told.losses is not None
+    assert told.losses[0] == -(trials[-1].values or {})["click.auc"]
+    assert [rung.share for rung in told.rungs] == [1 / 9, 1 / 3]
+    assert told.rungs[0].losses[0] > told.losses[0], "more training is better here"
+    assert list(told.violations.values()) == [trials[-1].metrics["params"] - 1e5]
+
+
+def test_knobs_of_a_family_need_it() -> None:
+    space = search_space(fake_spec())
+    assert space.needs["mmoe.num_shared_experts"] == ("family", ("mmoe",))
+    assert "lr" not in space.needs
 
 
 def test_tpe_learns_from_the_trials(tmp_path: Path) -> None:
-    spec = fake_spec(trials=40, objectives=["click.logloss"])  # best at lr 1e-3
+    spec = fake_spec(sampler="tpe", trials=40, objectives=["click.logloss"])  # best at lr 1e-3
     trials = history(spec, tmp_path / "run")
     away = [abs(math.log10(record.config.train.lr) + 3) for record in trials[-10:]]
     assert sum(away) / len(away) < 0.3, "chance would be 0.5"
@@ -153,7 +271,7 @@ def test_lists_have_readable_labels() -> None:
 
 def test_results_count_only_after_some_random_trials(tmp_path: Path) -> None:
     """Defaults alone would make TPE take whatever they lack for promising."""
-    spec = fake_spec(trials=40, objectives=["click.logloss"])
+    spec = fake_spec(sampler="tpe", trials=40, objectives=["click.logloss"])
     trials = history(spec, tmp_path / "run")
     turned = [
         dataclasses.replace(one, values={k: -v for k, v in (one.values or {}).items()})

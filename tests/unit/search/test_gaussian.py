@@ -1,0 +1,201 @@
+"""The parts of `gp`, each against a slow or a known truth."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from unit.search.test_strategies import SPACE, drawn, first, running, strategy, trials
+
+from automtl import pareto
+from automtl.search.strategies import process
+from automtl.search.strategies.base import Observation, Rung, SearchSpace
+from automtl.search.strategies.dataset import MAX_POINTS, learnable, prefix
+from automtl.search.strategies.improvement import MAX_BOXES, boxes, expected_improvement
+from automtl.search.strategies.points import Points
+from automtl.search.strategies.unit import place, snap, value_at
+from automtl.spec.domains import Choice, FloatRange, IntRange
+
+
+def points(**pins: Any) -> Points:
+    return Points(SPACE, pins, {})
+
+
+# ---- points ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [IntRange(2, 8), IntRange(1, 64, True), Choice((16, 4, 8)), Choice(("a", (1, 2), "c"))],
+)
+def test_every_value_owns_a_part_of_the_interval(domain: Any) -> None:
+    units_N = np.linspace(0, 1, 501)
+    values = [value_at(domain, unit) for unit in units_N.tolist()]
+    places = [place(domain, value) for value in values]
+    np.testing.assert_allclose(snap(domain, units_N), places, atol=1e-12)
+    assert places == sorted(places)
+    assert [value_at(domain, unit) for unit in places] == values
+
+
+def test_inactive_knobs_make_no_difference() -> None:
+    """A trial holds only what it was asked for; the rest lies in the middle of its domain."""
+    plain = {"family": "plain", "dims": (64,), "width": 8, "lr": 1e-3}
+    tried = points().of([Observation(number=0, state="running", params=plain)])
+    candidates = np.repeat(tried, 3, axis=0)
+    candidates[:, points().names.index("experts.count")] = (0.1, 0.5, 0.9)
+    np.testing.assert_allclose(points().canonical(candidates), np.repeat(tried, 3, axis=0))
+
+
+def test_options_without_an_order_are_equally_far() -> None:
+    units = np.full((3, 5), 0.5)
+    units[:, points().names.index("dims")] = (1 / 6, 3 / 6, 5 / 6)
+    rows = points().embedded(units)
+    distances = np.square(rows[:, None] - rows[None, :]).sum(-1)
+    np.testing.assert_allclose(distances, 1 - np.eye(3), atol=1e-12)
+
+
+def test_pins_stand_still() -> None:
+    random = np.random.default_rng(0)
+    units = points(family="plain", lr=1e-3).snapped(random.random((20, 5)))
+    found = [points().values(row) for row in units]
+    assert {one["family"] for one in found} == {"plain"}
+    assert all(math.isclose(one["lr"], 1e-3) for one in found)
+
+
+# ---- processes -------------------------------------------------------------------------------
+
+
+def test_a_process_interpolates_and_knows_what_it_does_not_know() -> None:
+    x_N1 = torch.linspace(0, 1, 12, dtype=torch.float64)[:, None]
+    target_1N = torch.sin(6 * x_N1).T
+    target_1N = (target_1N - target_1N.mean()) / target_1N.std()
+    extra_1N = torch.zeros_like(target_1N)
+    knob_1 = torch.zeros(1, dtype=torch.long)
+    hyper = process.fit(x_N1, knob_1, target_1N, extra_1N)
+    model = process.condition(hyper, x_N1, knob_1, target_1N, extra_1N)
+    mean_1N, std_1N = model(x_N1)
+    torch.testing.assert_close(mean_1N, target_1N, atol=0.05, rtol=0.0)
+    _, far = model(torch.tensor([[3.0]], dtype=torch.float64))
+    assert far.item() > 5 * std_1N.max().item()
+
+
+def test_what_matters_has_a_shorter_length() -> None:
+    random = np.random.default_rng(0)
+    x_N2 = torch.from_numpy(random.random((40, 2)))
+    target_1N = (torch.sin(7 * x_N2[:, :1]).T - 0.1) / 0.7
+    hyper = process.fit(x_N2, torch.tensor([0, 1]), target_1N, torch.zeros_like(target_1N))
+    assert hyper.log_weight_MD[0, 0] > hyper.log_weight_MD[0, 1] + 2
+
+
+# ---- improvement -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("num_objectives", [1, 2, 3, 4])
+def test_boxes_tile_what_is_not_dominated(num_objectives: int) -> None:
+    random = np.random.default_rng(num_objectives)
+    front_FM = random.random((8, num_objectives))
+    ref_M = np.ones(num_objectives)
+    low_KM, high_KM = boxes(front_FM, ref_M)
+    inside_KM = np.clip(low_KM, 0.0, None)
+    volume = np.prod(np.clip(high_KM - inside_KM, 0.0, None), axis=1).sum()
+    assert math.isclose(volume, 1 - pareto.hypervolume(front_FM, ref_M), rel_tol=1e-9)
+
+
+@pytest.mark.parametrize("num_objectives", [1, 2, 3])
+def test_expected_improvement_is_the_mean_gain_of_hypervolume(num_objectives: int) -> None:
+    random = np.random.default_rng(num_objectives)
+    front_FM = random.random((5, num_objectives))
+    ref_M = np.full(num_objectives, 1.1)
+    mean_M = np.full(num_objectives, 0.4)
+    drawn_SM = mean_M + 0.2 * random.standard_normal((4_000, num_objectives))
+    before = pareto.hypervolume(front_FM, ref_M)
+    gains = [pareto.hypervolume(np.vstack([front_FM, y]), ref_M) - before for y in drawn_SM]
+    mean_MC = torch.from_numpy(mean_M)[:, None]
+    low_KM, high_KM = map(torch.from_numpy, boxes(front_FM, ref_M))
+    exact = expected_improvement(mean_MC, torch.full_like(mean_MC, 0.2), low_KM, high_KM)
+    error = np.std(gains) / math.sqrt(len(gains))
+    assert abs(exact.item() - np.mean(gains)) < 4 * error
+
+
+def test_a_long_front_is_thinned_out() -> None:
+    angle_F = np.linspace(0.01, 1.56, 900)
+    front_F2 = 1 - np.stack([np.cos(angle_F), np.sin(angle_F)], axis=1)
+    low_KM, _ = boxes(front_F2, np.full(2, 1.2))
+    assert 0 < len(low_KM) <= MAX_BOXES
+
+
+# ---- what it learns from ---------------------------------------------------------------------
+
+
+def with_rungs(one: Observation, lacks: float) -> Observation:
+    """The trial as its evaluation after a third saw it, `lacks` above its full losses."""
+    at_third = tuple(loss + lacks for loss in one.losses or ())
+    return dataclasses.replace(one, rungs=(Rung(share=1 / 3, losses=at_third),))
+
+
+def test_stopped_trials_count_with_what_they_would_have_come_to() -> None:
+    complete = [with_rungs(one, 1.0 + 0.1 * i) for i, one in enumerate(trials(5))]
+    stopped = dataclasses.replace(with_rungs(trials(6)[5], 1.2), state="pruned", losses=None)
+    data = learnable([*complete, stopped])
+    assert data.trials[-1] is stopped
+    expected = np.array(trials(6)[5].losses)  # its rung minus the median of what others lacked
+    np.testing.assert_allclose(data.losses_NM[-1], expected)
+    assert (data.extra_NM[:-1] == 0).all()
+    assert (data.extra_NM[-1] > 0).all()
+
+
+def test_stopped_trials_wait_for_complete_ones_with_their_rung() -> None:
+    stopped = dataclasses.replace(with_rungs(trials(6)[5], 1.0), state="pruned", losses=None)
+    assert stopped not in learnable([*trials(5), stopped]).trials
+
+
+def test_of_many_trials_the_best_stay() -> None:
+    history = trials(MAX_POINTS + 60)
+    front = pareto.pareto_front(np.array([one.losses for one in history]))
+    data = learnable(history)
+    assert len(data.trials) == MAX_POINTS
+    distinct = {one.losses for one, leads in zip(history, front, strict=True) if leads}
+    assert distinct <= {one.losses for one in data.trials}
+
+
+def test_fits_follow_from_a_prefix_that_grows_by_a_tenth() -> None:
+    history = trials(60)
+    lengths = [len(prefix(history[:count])) for count in range(10, 61)]
+    assert lengths == sorted(lengths)
+    assert len(set(lengths)) < 25
+    assert all(length > 0.88 * count for count, length in enumerate(lengths, start=10))
+
+
+def test_a_running_trial_keeps_others_away() -> None:
+    history = trials(14)
+    one = first(strategy("gp"), history)
+    waiting = running(Observation(number=14, state="complete", params=one))
+    draws = strategy("gp").draws([*history, waiting], number=14, pins={})
+    assert drawn(next(draws)) != one
+
+
+def test_what_breaks_a_constraint_is_avoided() -> None:
+    """Many experts are good in one objective, but more than four are not feasible."""
+    history = [
+        dataclasses.replace(one, violations={"size": one.params.get("experts.count", 1) - 4.0})
+        for one in trials(30)
+    ]
+    found = [
+        drawn(next(strategy("gp", seed=seed).draws(history, number=30 + seed % 2, pins={})))
+        for seed in range(6)
+    ]
+    assert all(params.get("experts.count", 1) <= 5 for params in found)
+
+
+def test_one_knob_and_one_objective_will_do() -> None:
+    space = SearchSpace(domains={"lr": FloatRange(0.0, 1.0)})
+    history = [
+        Observation(number=i, state="complete", params={"lr": x}, losses=((x - 0.3) ** 2,))
+        for i, x in enumerate((0.0, 0.2, 0.5, 0.7, 0.9, 1.0, 0.1))
+    ]
+    choose = next(strategy("gp", space=space).draws(history, number=7, pins={}))
+    assert abs(choose("lr", space.domains["lr"]) - 0.3) < 0.1
