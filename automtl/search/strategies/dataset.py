@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from automtl.search.strategies.base import Observation
+from automtl.search.strategies.base import Observation, Rung
 from automtl.search.strategies.genetic import layers
 
 __all__ = ["MAX_POINTS", "Dataset", "learnable", "prefix", "violations"]
@@ -21,16 +21,19 @@ Floats = npt.NDArray[np.float64]
 MAX_POINTS = 200
 GROWTH = 1.1
 MIN_GAPS = 3  # complete trials with the same rung that an extrapolation needs
-SAME_RUNG = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Trials, losses_NM of their full training, and extra_NM, the variance of a guessed one."""
+    """Trials, losses_NM of their full training, and extra_NM, the variance of a guessed one.
+
+    No loss is above `ceiling_M`.
+    """
 
     trials: tuple[Observation, ...]
     losses_NM: Floats
     extra_NM: Floats
+    ceiling_M: Floats
 
 
 def learnable(history: Sequence[Observation]) -> Dataset:
@@ -41,25 +44,25 @@ def learnable(history: Sequence[Observation]) -> Dataset:
     `MAX_POINTS` trials the best half stays, by layers of dominance, and an even choice of the
     others.
     """
-    complete = [one for one in history if one.state == "complete"]
+    gaps = _gaps(history)
     found = []
     for one in history:
-        if one.losses is not None and one.state == "complete":
+        if one.state == "complete" and one.losses is not None:
             loss_M = np.array(one.losses)
             found.append((one, loss_M, np.zeros_like(loss_M)))
         elif one.state == "pruned" and one.rungs:
             last = one.rungs[-1]
-            gaps_GM = _gaps(complete, last.share)
-            if len(gaps_GM) >= MIN_GAPS:
-                gap_M = np.median(gaps_GM, axis=0)
-                spread_M = 1.4826 * np.median(np.abs(gaps_GM - gap_M), axis=0)
+            gap_M, spread_M = gaps.get(_rung_key(last), (None, None))
+            if gap_M is not None and spread_M is not None:
                 found.append((one, np.array(last.losses) + gap_M, spread_M**2))
     losses_NM = np.array([loss_M for _, loss_M, _ in found])
+    ceiling_M = _ceiling(losses_NM)
     keep = _informative(losses_NM)
     return Dataset(
         trials=tuple(found[i][0] for i in keep),
-        losses_NM=losses_NM[keep],
+        losses_NM=np.minimum(losses_NM[keep], ceiling_M),
         extra_NM=np.array([found[i][2] for i in keep]),
+        ceiling_M=ceiling_M,
     )
 
 
@@ -72,7 +75,12 @@ def violations(data: Dataset, name: str) -> Dataset:
     value_N1 = np.array([one.violations[name] for one in known]).reshape(-1, 1)
     unit = float(np.median(np.abs(value_N1))) if known else 1.0
     squashed_N1 = np.arcsinh(value_N1 / (unit or 1.0))
-    return Dataset(trials=known, losses_NM=squashed_N1, extra_NM=np.zeros_like(squashed_N1))
+    return Dataset(
+        trials=known,
+        losses_NM=squashed_N1,
+        extra_NM=np.zeros_like(squashed_N1),
+        ceiling_M=np.full(1, np.inf),
+    )
 
 
 def prefix(history: Sequence[Observation]) -> tuple[Observation, ...]:
@@ -89,16 +97,32 @@ def prefix(history: Sequence[Observation]) -> tuple[Observation, ...]:
     return first if enough else tuple(ended)
 
 
-def _gaps(complete: Sequence[Observation], share: float) -> Floats:
-    """gaps_GM between the full losses and those after `share` of the training."""
-    return np.array(
-        [
-            np.array(one.losses) - np.array(rung.losses)
-            for one in complete
-            for rung in one.rungs
-            if abs(rung.share - share) < SAME_RUNG
-        ]
-    )
+def _gaps(history: Sequence[Observation]) -> dict[float, tuple[Floats, Floats]]:
+    """By rung: the median gap_M from its losses to the full ones, and spread_M of these gaps."""
+    found: dict[float, list[Floats]] = {}
+    for one in history:
+        if one.state == "complete" and one.losses is not None:
+            for rung in one.rungs:
+                gap_M = np.array(one.losses) - np.array(rung.losses)
+                found.setdefault(_rung_key(rung), []).append(gap_M)
+    gaps = {}
+    for key, gaps_GM in found.items():
+        if len(gaps_GM) >= MIN_GAPS:
+            gap_M = np.median(gaps_GM, axis=0)
+            gaps[key] = gap_M, 1.4826 * np.median(np.abs(np.array(gaps_GM) - gap_M), axis=0)
+    return gaps
+
+
+def _rung_key(rung: Rung) -> float:
+    return round(rung.share, 6)
+
+
+def _ceiling(losses_NM: Floats) -> Floats:
+    """What a loss counts as at most: one training that went astray, with a loss in millions, would
+    make all others look the same."""
+    low_M, high_M = losses_NM.min(axis=0), np.quantile(losses_NM, 0.75, axis=0)
+    ceiling_M: Floats = np.where(high_M > low_M, high_M + 3 * (high_M - low_M), np.inf)
+    return ceiling_M
 
 
 def _informative(losses_NM: Floats) -> list[int]:

@@ -62,7 +62,8 @@ class Gaussian:
         model = self._process("", points, first, data)
         complete = [one for one in history if one.state == "complete" and one.losses is not None]
         good = [one for one in complete if one.is_feasible] or complete
-        seen_NM = scale.apply(np.array([one.losses for one in good]))
+        seen_NM = np.minimum(np.array([one.losses for one in good]), data.ceiling_M)
+        seen_NM = scale.apply(seen_NM)
         front = np.flatnonzero(pareto.pareto_front(seen_NM))
         running = [one for one in history if one.state == "running"]
         if running:

@@ -153,6 +153,14 @@ def test_stopped_trials_wait_for_complete_ones_with_their_rung() -> None:
     assert stopped not in learnable([*trials(5), stopped]).trials
 
 
+def test_a_training_that_went_astray_does_not_hide_the_others() -> None:
+    history = trials(20)
+    astray = dataclasses.replace(history[3], losses=(1e9, 0.0))
+    data = learnable([*history[:3], astray, *history[4:]])
+    others = [loss for i, loss in enumerate(data.losses_NM[:, 0].tolist()) if i != 3]
+    assert max(others) <= data.losses_NM[3, 0] < max(others) + 10 * np.ptp(others)
+
+
 def test_of_many_trials_the_best_stay() -> None:
     history = trials(MAX_POINTS + 60)
     front = pareto.pareto_front(np.array([one.losses for one in history]))

@@ -137,13 +137,13 @@ def test_pins_are_not_asked_for_and_decide_what_is(name: StrategyName) -> None:
 def test_learning_finds_what_is_good(name: StrategyName) -> None:
     history: list[Observation] = []
     one = strategy(name)
-    for number in range(40):
+    for number in range(30):
         params = first(one, history)
         history.append(
             Observation(number=number, state="complete", params=params, losses=losses(params))
         )
-    hits = sum(trial.params["width"] == 8 for trial in history[-20:])
-    assert hits > 10, "chance would be 7"
+    hits = sum(trial.params["width"] == 8 for trial in history[-16:])
+    assert hits > 8, "chance would be 5"
 
 
 def test_a_grid_holds_every_combination_once() -> None:
