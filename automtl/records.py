@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -42,7 +42,8 @@ class TrialRecord:
     """One trial as the study knows it.
 
     `params` are the knobs that were proposed, with readable labels; `values` the objectives, in
-    native units, of a complete trial; `metrics` all that the last evaluation saw. `feasible` is
+    native units, of a complete trial; `metrics` all that the last evaluation saw, or what was
+    `measured` of a trial that was not trained because of it. `feasible` is
     false if a constraint is known to be broken; `in_space` is false for a reference that the
     space does not contain. `origin` is the trial whose place this one takes, after a kill; itself
     otherwise. `planned` is its key in the plan of baselines, "" for a trial of the search.
@@ -65,6 +66,7 @@ class TrialRecord:
     origin: int
     planned: str
     has_weights: bool
+    measured: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -72,7 +74,7 @@ class TrialRecord:
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        return self.evaluations[-1].metrics if self.evaluations else {}
+        return self.evaluations[-1].metrics if self.evaluations else self.measured
 
     @property
     def notes(self) -> tuple[str, ...]:

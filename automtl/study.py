@@ -417,6 +417,8 @@ class Study:
         """
         self._set_constraints(number, {**self.get(number).metrics, **(metrics or {})})
         self._trial(number).set_user_attr("reason", " ".join(reason.split()))
+        if metrics:
+            self._trial(number).set_user_attr("measured", dict(metrics))
         self._end(number, TrialState.PRUNED)
 
     def fail(self, number: int, reason: str, traceback: str = "") -> None:
@@ -537,6 +539,7 @@ def _to_record(
         origin=attrs["origin"],
         planned=attrs["planned"],
         has_weights=False,
+        measured=attrs.get("measured", {}),
     )
 
 

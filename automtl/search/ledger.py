@@ -138,7 +138,7 @@ class MemoryLedger:
     def prune(
         self, number: int, reason: str, *, metrics: Mapping[str, float] | None = None
     ) -> None:
-        self._end(number, state="pruned", reason=reason)
+        self._end(number, state="pruned", reason=reason, measured=metrics or {})
 
     def fail(self, number: int, reason: str, traceback: str = "") -> None:
         self._end(number, state="failed", reason=reason, traceback=traceback)

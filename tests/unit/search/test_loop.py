@@ -299,6 +299,7 @@ def test_a_measured_cost_stops_a_trial_before_it_is_trained(begin: Begin) -> Non
     assert (last.role, last.state, last.evaluations) == ("search", "pruned", ())
     assert last.reason == "not trained: latency_ms is 7.25, and latency_ms <= 5 is asked for"
     assert not last.feasible
+    assert last.metrics == measured, "and the sampler learns from it"
 
 
 def test_baselines_are_never_stopped_and_few_others_are_trained_to_the_end(begin: Begin) -> None:
