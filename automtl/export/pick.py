@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automtl.config import Objective
+from automtl.analysis import text
+from automtl.config import MEASURED_COSTS, Objective
 from automtl.errors import RunError
 from automtl.pareto import dominates
 from automtl.records import losses
@@ -90,7 +91,10 @@ def _best(study: Study, objective: Objective) -> Pick:
     assert record.values is not None, "a trial on the front has values"
     value = record.values[objective.name]
     others = "the only trial" if len(front) == 1 else f"the {len(front)} trials"
-    why = f"It has the {most} {objective.name} ({value:.6g}) of {others} on the front."
+    shown = (
+        text.metric(objective.name, value) if objective.metric in MEASURED_COSTS else f"{value:.6g}"
+    )
+    why = f"It has the {most} {objective.name} ({shown}) of {others} on the front."
     return Pick(record=record, why=why)
 
 
