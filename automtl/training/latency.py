@@ -35,9 +35,9 @@ def latency_ms(
     """Milliseconds that `model` takes to score one batch of `batch_size` rows.
 
     The rule: NUM_RUNS calls of `model.predict` in a row, after NUM_WARM_UPS that do not count; the
-    median of the NUM_FASTEST fastest. The median of all would measure the neighbours: with six
-    processes a core it was five times what it is on a machine at rest, and these stayed within a
-    third. It is measured on the device where the model is, with the threads that torch has there.
+    median of the NUM_FASTEST fastest. The median of all would measure the neighbours: at a load of
+    seven a core it was six times as much, and this was fooled twice in twelve (docs/search.md).
+    It is measured on the device where the model is, with the threads that torch has there.
     The batch are the first of `rows`, again from the start where there are fewer, and lies on the
     device already: encoding and copying are not counted. A call ends when the device has finished.
     The weights do not matter, so the model need not be trained.
