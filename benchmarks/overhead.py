@@ -5,9 +5,9 @@
 Runs whole searches on jobs that train nothing: their metrics follow from the knobs. Each sampler
 has a process of its own. Time is that of the loop's calls, writing to disk included, as the mean
 over the 20 trials up to a mark; its parts are the sampler (learning and proposing), the decisions
-at rungs, and the rest. What of all this waits for the disk stands beside it, and so does how long the
-processor works (the made-up jobs included), which depends least on what else the machine does. Memory is what the process
-holds at a mark beyond what it held at the start.
+at rungs, and the rest. Beside them stand the wait for the disk, and how long the processor works
+(the made-up jobs included), which depends least on what else the machine does. Memory is what the
+process holds at a mark beyond what it held at the start.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def measure(sampler: str, num_trials: int, run_dir: Path) -> list[dict[str, floa
 
 def table(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
     lines = [
-        "| sampler | trials | ms a trial | sampler | rungs | rest | of all: fsync | CPU | memory, MB |",
+        "| sampler | trials | ms a trial | sampler | rungs | rest | fsync | CPU | memory, MB |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for sampler, row in rows:
