@@ -32,7 +32,7 @@ def scratch_directory(root: Path | None = None) -> Iterator[Path]:
             (path / f"{LOCK}.new").rename(path / LOCK)  # now a sweep may look at it
             yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path / LOCK)
 
 
 def _default_root() -> Path:
@@ -48,12 +48,12 @@ def _sweep(root: Path) -> None:
 
 
 def _remove(lock: Path) -> None:
-    """All of an abandoned directory; the lock last, as Ray's processes outlive a killed search for
-    seconds, and what they still write is for the next sweep."""
+    """All of the directory that `lock` is in; the lock last, as Ray's processes outlive a search
+    for seconds, and what they still write is for the next sweep."""
     for path in lock.parent.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         elif path != lock:
             path.unlink(missing_ok=True)
-    if list(lock.parent.iterdir()) == [lock]:
+    if {*lock.parent.iterdir()} <= {lock}:
         shutil.rmtree(lock.parent, ignore_errors=True)
