@@ -322,7 +322,9 @@ def test_a_pickle_is_not_opened(copied, tmp_path):
 
 
 def spoil_shape(state):
-    state["embedding.weights.0"] = torch.cat([state["embedding.weights.0"], torch.zeros(1, state["embedding.weights.0"].shape[1])])
+    state["embedding.weights.0"] = torch.cat(
+        [state["embedding.weights.0"], torch.zeros(1, state["embedding.weights.0"].shape[1])]
+    )
 
 
 def spoil_type(state):
