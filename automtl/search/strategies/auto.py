@@ -1,4 +1,4 @@
-"""The strategy `auto`."""
+"""The strategy `auto`: the one that measured best (`benchmarks/search_tables.py`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ MAX_GAUSSIAN = 400
 
 
 class Auto:
-    """`gp` until `MAX_GAUSSIAN` trials are known, then `tpe`."""
+    """`gp` until `MAX_GAUSSIAN` trials are known, then `tpe`.
+
+    Up to 120 trials `gp` found more of the front than every other strategy here, on few seeds.
+    The bound is a guess: `gp` keeps 200 trials, TPE learns from all, and nothing longer than 250
+    trials was measured.
+    """
 
     def __init__(
         self, space: SearchSpace, *, seed: int, num_startup: int, num_objectives: int

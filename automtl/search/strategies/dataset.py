@@ -1,6 +1,6 @@
-"""What a surrogate learns from a history: points, losses, and how sure each loss is.
+"""What a surrogate learns from a history.
 
-Shapes: N points, M objectives, P prefix.
+Shapes: N trials, M objectives.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from automtl.search.strategies.base import Observation, Rung
+from automtl.search.strategies.base import Observation
 from automtl.search.strategies.genetic import layers
 
 __all__ = ["MAX_POINTS", "Dataset", "learnable", "prefix", "violations"]
@@ -20,48 +20,37 @@ Floats = npt.NDArray[np.float64]
 
 MAX_POINTS = 200
 GROWTH = 1.1
-MIN_GAPS = 3  # complete trials with the same rung that an extrapolation needs
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Trials, losses_NM of their full training, and extra_NM, the variance of a guessed one.
-
-    No loss is above `ceiling_M`.
-    """
+    """Trials and their losses_NM, none above `ceiling_M`."""
 
     trials: tuple[Observation, ...]
     losses_NM: Floats
-    extra_NM: Floats
     ceiling_M: Floats
 
 
 def learnable(history: Sequence[Observation]) -> Dataset:
-    """Complete trials, and stopped ones with the losses that they would have come to.
+    """Complete trials, and stopped ones with the losses of their last rung.
 
-    What a stopped trial lacks is the median of what complete trials lacked at that rung, objective
-    by objective; their spread (the median absolute deviation) is its uncertainty. Of more than
-    `MAX_POINTS` trials the best half stays, by layers of dominance, and an even choice of the
-    others.
+    These are too high by what the rest of the training would have brought. Six searches with rungs
+    found .785 of the front so, .762 with the median gain of complete trials taken off (worse in 3
+    of 6) and .748 without stopped trials (worse in 5 of 6): few and noisy. Of more than
+    `MAX_POINTS` trials the best half stays, by layers of dominance, and an even choice of others.
     """
-    gaps = _gaps(history)
     found = []
     for one in history:
         if one.state == "complete" and one.losses is not None:
-            loss_M = np.array(one.losses)
-            found.append((one, loss_M, np.zeros_like(loss_M)))
+            found.append((one, one.losses))
         elif one.state == "pruned" and one.rungs:
-            last = one.rungs[-1]
-            gap_M, spread_M = gaps.get(_rung_key(last), (None, None))
-            if gap_M is not None and spread_M is not None:
-                found.append((one, np.array(last.losses) + gap_M, spread_M**2))
-    losses_NM = np.array([loss_M for _, loss_M, _ in found])
+            found.append((one, one.rungs[-1].losses))
+    losses_NM = np.array([losses for _, losses in found])
     ceiling_M = _ceiling(losses_NM)
     keep = _informative(losses_NM)
     return Dataset(
         trials=tuple(found[i][0] for i in keep),
         losses_NM=np.minimum(losses_NM[keep], ceiling_M),
-        extra_NM=np.array([found[i][2] for i in keep]),
         ceiling_M=ceiling_M,
     )
 
@@ -78,43 +67,22 @@ def violations(data: Dataset, name: str) -> Dataset:
     return Dataset(
         trials=known,
         losses_NM=squashed_N1,
-        extra_NM=np.zeros_like(squashed_N1),
         ceiling_M=np.full(1, np.inf),
     )
 
 
 def prefix(history: Sequence[Observation]) -> tuple[Observation, ...]:
-    """The first trials that have ended, a number of them that grows by a tenth at a time.
+    """The first trials that teach something, a number of them that grows by a tenth at a time.
 
     What is fitted to a prefix serves until it changes, and follows from the history all the same.
     """
-    ended = [one for one in history if one.state in ("complete", "pruned")]
+    ended = [
+        one for one in history if one.state == "complete" or (one.state == "pruned" and one.rungs)
+    ]
     count = min(len(ended), 10)
     while round(count * GROWTH) <= len(ended) and count >= 10:
         count = round(count * GROWTH)
-    first = tuple(ended[:count])
-    enough = sum(one.state == "complete" for one in first) >= MIN_GAPS
-    return first if enough else tuple(ended)
-
-
-def _gaps(history: Sequence[Observation]) -> dict[float, tuple[Floats, Floats]]:
-    """By rung: the median gap_M from its losses to the full ones, and spread_M of these gaps."""
-    found: dict[float, list[Floats]] = {}
-    for one in history:
-        if one.state == "complete" and one.losses is not None:
-            for rung in one.rungs:
-                gap_M = np.array(one.losses) - np.array(rung.losses)
-                found.setdefault(_rung_key(rung), []).append(gap_M)
-    gaps = {}
-    for key, gaps_GM in found.items():
-        if len(gaps_GM) >= MIN_GAPS:
-            gap_M = np.median(gaps_GM, axis=0)
-            gaps[key] = gap_M, 1.4826 * np.median(np.abs(np.array(gaps_GM) - gap_M), axis=0)
-    return gaps
-
-
-def _rung_key(rung: Rung) -> float:
-    return round(rung.share, 6)
+    return tuple(ended[:count])
 
 
 def _ceiling(losses_NM: Floats) -> Floats:

@@ -37,14 +37,16 @@ __all__ = ["Gaussian"]
 
 Floats = npt.NDArray[np.float64]
 
+MIN_FITTED = 3  # trials that lengths can be fitted to
+
 
 class Gaussian:
-    """Learns from complete trials and from what stopped ones point at; minds running ones."""
+    """Learns from complete trials and from stopped ones; minds running ones."""
 
     def __init__(self, space: SearchSpace, *, seed: int, num_startup: int) -> None:
         self._space, self._seed, self._num_startup = space, seed, num_startup
         self._places: dict[int, Floats] = {}
-        self._fits: dict[Any, Hyper] = {}  # what follows from the prefix of the last call
+        self._fits: dict[str, tuple[Any, Hyper]] = {}  # the last of each name, and what it is of
 
     def draws(
         self, history: Sequence[Observation], *, number: int, pins: Mapping[str, Any]
@@ -74,9 +76,11 @@ class Gaussian:
         low_KM, high_KM = map(_tensor, boxes(seen_NM, reference(seen_NM, number)))
         limits = []
         for name in sorted({n for one in data.trials for n, v in one.violations.items() if v > 0}):
-            known, known_first = violations(data, name), violations(first, name)
+            known, fitted = violations(data, name), violations(first, name)
+            if len(fitted.trials) < MIN_FITTED:
+                fitted = known
             zero = _Scale(known.losses_NM).apply(np.zeros((1, 1)))[0, 0]
-            limits.append((self._process(name, points, known_first, known), zero))
+            limits.append((self._process(name, points, fitted, known), zero))
 
         def score(units_CD: Floats) -> Floats:
             rows_CE = _tensor(points.embedded(points.canonical(units_CD)))
@@ -97,13 +101,12 @@ class Gaussian:
 
     def _process(self, name: str, points: Points, first: Dataset, data: Dataset) -> Process:
         """What `data` says, with lengths and noise fitted to `first`."""
-        state = tuple((one.number, one.state) for one in first.trials)
-        self._fits = {key: hyper for key, hyper in self._fits.items() if key[1] == state}
-        if (name, state) not in self._fits:
+        key = [(one.number, one.state) for one in first.trials]
+        if self._fits.get(name, (None, None))[0] != key:
             rows_NE = points.rows(first.trials)
-            self._fits[name, state] = fit(rows_NE, points.knob_E, *_targets(first))
+            self._fits[name] = key, fit(rows_NE, points.knob_E, _targets(first))
         rows_NE = points.rows(data.trials)
-        return condition(self._fits[name, state], rows_NE, points.knob_E, *_targets(data))
+        return condition(self._fits[name][1], rows_NE, points.knob_E, _targets(data))
 
 
 class _Scale:
@@ -132,11 +135,9 @@ def reference(losses_NM: Floats, number: int) -> Floats:
     return ref_M
 
 
-def _targets(data: Dataset) -> tuple[Tensor, Tensor]:
-    """target_MN and extra_MN, the variance beside the noise, in units of all the targets."""
-    scale = _Scale(data.losses_NM)
-    target_MN = _tensor(scale.apply(data.losses_NM).T)
-    return target_MN, _tensor((data.extra_NM / scale.spread_M**2).T)
+def _targets(data: Dataset) -> Tensor:
+    """target_MN, scaled."""
+    return _tensor(_Scale(data.losses_NM).apply(data.losses_NM).T)
 
 
 def _tensor(values: Floats) -> Tensor:

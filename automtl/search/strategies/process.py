@@ -41,7 +41,6 @@ class Process:
     column_knob_E: Tensor
     rows_NE: Tensor
     target_MN: Tensor
-    extra_MN: Tensor
     chol_MNN: Tensor
     solved_MN: Tensor
 
@@ -62,14 +61,13 @@ class Process:
             torch.cat([self.rows_NE, rows_RE]),
             self.column_knob_E,
             torch.cat([self.target_MN, target_MR], dim=1),
-            torch.cat([self.extra_MN, torch.zeros_like(target_MR)], dim=1),
         )
 
 
-def fit(rows_NE: Tensor, column_knob_E: Tensor, target_MN: Tensor, extra_MN: Tensor) -> Hyper:
+def fit(rows_NE: Tensor, column_knob_E: Tensor, target_MN: Tensor) -> Hyper:
     """The hyperparameters of greatest posterior probability, from the prior's middle on.
 
-    Targets are standardized; `extra_MN` is variance that a point has beside the common noise.
+    Targets are standardized.
     The ascent is Rprop (Riedmiller and Braun 1993): every parameter has a step of its own.
     """
     num_knobs = int(column_knob_E.max()) + 1
@@ -95,7 +93,7 @@ def fit(rows_NE: Tensor, column_knob_E: Tensor, target_MN: Tensor, extra_MN: Ten
         root_MNN = (5 * (weight_MD @ by_knob_Df).reshape(-1, num_points, num_points)).sqrt()
         decay_MNN = torch.exp(-root_MNN) * scale_M[:, None, None]
         signal_MNN = decay_MNN * (1 + root_MNN + root_MNN.square() / 3)
-        cov_MNN = signal_MNN + torch.diag_embed(noise_M[:, None] + extra_MN)
+        cov_MNN = signal_MNN + noise_M[:, None, None] * eye_NN
         chol_MNN = torch.linalg.cholesky(cov_MNN)
         inverse_MNN = torch.cholesky_inverse(chol_MNN)
         solved_MN = (inverse_MNN @ target_MN[:, :, None]).squeeze(-1)
@@ -123,15 +121,13 @@ def fit(rows_NE: Tensor, column_knob_E: Tensor, target_MN: Tensor, extra_MN: Ten
     return Hyper(theta_MP[:, :num_knobs], theta_MP[:, -2], theta_MP[:, -1])
 
 
-def condition(
-    hyper: Hyper, rows_NE: Tensor, column_knob_E: Tensor, target_MN: Tensor, extra_MN: Tensor
-) -> Process:
+def condition(hyper: Hyper, rows_NE: Tensor, column_knob_E: Tensor, target_MN: Tensor) -> Process:
     """The posterior after these points."""
     cov_MNN = _kernel(hyper, _sqdist(hyper, column_knob_E, rows_NE, rows_NE))
-    noise_MN = hyper.log_noise_M.exp()[:, None] + MIN_NOISE + extra_MN
+    noise_MN = (hyper.log_noise_M.exp() + MIN_NOISE)[:, None].expand_as(target_MN)
     chol_MNN = torch.linalg.cholesky(cov_MNN + torch.diag_embed(noise_MN))
     solved_MN = torch.cholesky_solve(target_MN[:, :, None], chol_MNN).squeeze(-1)
-    return Process(hyper, column_knob_E, rows_NE, target_MN, extra_MN, chol_MNN, solved_MN)
+    return Process(hyper, column_knob_E, rows_NE, target_MN, chol_MNN, solved_MN)
 
 
 def _sqdist(hyper: Hyper, column_knob_E: Tensor, rows_AE: Tensor, rows_BE: Tensor) -> Tensor:

@@ -73,10 +73,9 @@ def test_a_process_interpolates_and_knows_what_it_does_not_know() -> None:
     x_N1 = torch.linspace(0, 1, 12, dtype=torch.float64)[:, None]
     target_1N = torch.sin(6 * x_N1).T
     target_1N = (target_1N - target_1N.mean()) / target_1N.std()
-    extra_1N = torch.zeros_like(target_1N)
     knob_1 = torch.zeros(1, dtype=torch.long)
-    hyper = process.fit(x_N1, knob_1, target_1N, extra_1N)
-    model = process.condition(hyper, x_N1, knob_1, target_1N, extra_1N)
+    hyper = process.fit(x_N1, knob_1, target_1N)
+    model = process.condition(hyper, x_N1, knob_1, target_1N)
     mean_1N, std_1N = model(x_N1)
     torch.testing.assert_close(mean_1N, target_1N, atol=0.05, rtol=0.0)
     _, far = model(torch.tensor([[3.0]], dtype=torch.float64))
@@ -87,7 +86,7 @@ def test_what_matters_has_a_shorter_length() -> None:
     random = np.random.default_rng(0)
     x_N2 = torch.from_numpy(random.random((40, 2)))
     target_1N = (torch.sin(7 * x_N2[:, :1]).T - 0.1) / 0.7
-    hyper = process.fit(x_N2, torch.tensor([0, 1]), target_1N, torch.zeros_like(target_1N))
+    hyper = process.fit(x_N2, torch.tensor([0, 1]), target_1N)
     assert hyper.log_weight_MD[0, 0] > hyper.log_weight_MD[0, 1] + 2
 
 
@@ -131,25 +130,20 @@ def test_a_long_front_is_thinned_out() -> None:
 # ---- what it learns from ---------------------------------------------------------------------
 
 
-def with_rungs(one: Observation, lacks: float) -> Observation:
-    """The trial as its evaluation after a third saw it, `lacks` above its full losses."""
-    at_third = tuple(loss + lacks for loss in one.losses or ())
-    return dataclasses.replace(one, rungs=(Rung(share=1 / 3, losses=at_third),))
-
-
-def test_stopped_trials_count_with_what_they_would_have_come_to() -> None:
-    complete = [with_rungs(one, 1.0 + 0.1 * i) for i, one in enumerate(trials(5))]
-    stopped = dataclasses.replace(with_rungs(trials(6)[5], 1.2), state="pruned", losses=None)
-    data = learnable([*complete, stopped])
+def test_stopped_trials_count_with_what_was_seen_of_them() -> None:
+    stopped = Observation(
+        number=5,
+        state="pruned",
+        params=trials(1)[0].params,
+        rungs=(Rung(share=1 / 9, losses=(9.0, 9.0)), Rung(share=1 / 3, losses=(1.0, 2.0))),
+    )
+    data = learnable([*trials(5), stopped])
     assert data.trials[-1] is stopped
-    expected = np.array(trials(6)[5].losses)  # its rung minus the median of what others lacked
-    np.testing.assert_allclose(data.losses_NM[-1], expected)
-    assert (data.extra_NM[:-1] == 0).all()
-    assert (data.extra_NM[-1] > 0).all()
+    np.testing.assert_allclose(data.losses_NM[-1], (1.0, 2.0))
 
 
-def test_stopped_trials_wait_for_complete_ones_with_their_rung() -> None:
-    stopped = dataclasses.replace(with_rungs(trials(6)[5], 1.0), state="pruned", losses=None)
+def test_a_trial_stopped_before_its_first_rung_teaches_nothing() -> None:
+    stopped = Observation(number=5, state="pruned", params=trials(1)[0].params)
     assert stopped not in learnable([*trials(5), stopped]).trials
 
 
