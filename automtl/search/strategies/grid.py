@@ -38,7 +38,8 @@ class Grid:
         }
         total = math.prod(len(values) for values in free.values())
         step = _coprime(round(total * (math.sqrt(5) - 1) / 2), total)
-        seen = {_key(one.params) for one in history}
+        # a pinned trial may be outside the space, where equal params are another configuration
+        seen = set() if pins else {_key(one.params) for one in history}
         for index in range(number, number + total):
             combination = _combination(index * step % total, free)
             key = _key(self._params({**pins, **combination}))

@@ -219,7 +219,7 @@ def test_tpe_learns_from_the_trials(tmp_path: Path) -> None:
     trials = history(spec, tmp_path / "run")
     searched = [record for record in trials if record.role == "search"]
     away = [abs(math.log10(record.config.train.lr) + 3) for record in searched[-10:]]
-    assert sum(away) / len(away) < 0.3, "chance would be 0.5"
+    assert sum(away) / len(away) < 0.4, "chance would be 0.5"
 
 
 def test_what_failed_or_was_interrupted_is_not_proposed_again(tmp_path: Path) -> None:
