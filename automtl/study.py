@@ -31,8 +31,6 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from automtl import pareto, records, rundir
@@ -45,6 +43,7 @@ from automtl.config import (
     to_jsonable,
 )
 from automtl.errors import RunError
+from automtl.journal import open_journal
 from automtl.records import Role, State, TrialRecord
 from automtl.spec.schema import Spec
 
@@ -86,7 +85,7 @@ class Study:
     def __init__(self, run_dir: Path, meta: Mapping[str, Any]) -> None:
         self.run_dir = run_dir
         self.meta = meta
-        storage = _open_journal(run_dir)
+        storage = open_journal(run_dir / rundir.JOURNAL)
         self._study = optuna.load_study(
             study_name=None, storage=storage, sampler=optuna.samplers.RandomSampler()
         )
@@ -569,16 +568,11 @@ def _aware(time: dt.datetime | None) -> dt.datetime | None:
     return None if time is None else time.astimezone(dt.UTC)  # Optuna's are naive and local
 
 
-def _open_journal(run_dir: Path) -> JournalStorage:
-    path = str(run_dir / rundir.JOURNAL)
-    return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
-
-
 def _create_journal(run_dir: Path, spec: Spec) -> None:
     objectives = spec.objective_list()
     study = optuna.create_study(
         study_name=spec.name,
-        storage=_open_journal(run_dir),
+        storage=open_journal(run_dir / rundir.JOURNAL),
         directions=[objective.direction for objective in objectives],
     )
     with warnings.catch_warnings():

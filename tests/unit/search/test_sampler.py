@@ -39,9 +39,7 @@ SAMPLERS = get_args(StrategyName)
 NEVER_JUDGED = FakeJob(rungs=(1.0,))  # every trial is trained to its end
 
 
-def history(
-    spec: Spec, run_dir: Path, job: FakeJob = NEVER_JUDGED
-) -> tuple[TrialRecord, ...]:
+def history(spec: Spec, run_dir: Path, job: FakeJob = NEVER_JUDGED) -> tuple[TrialRecord, ...]:
     """The trials of a search that ran to its end."""
     study = Study.create(run_dir, spec, FakeData())
     with study.writing():
