@@ -1,0 +1,101 @@
+"""What one search that trained has found, and when; the same files for every method."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from automtl import pareto
+from automtl.config import Objective, TrialConfig, from_jsonable
+from automtl.data.cache import EncodedData
+from automtl.training.fit import Trainer
+
+__all__ = ["Found", "Result", "losses", "prefix_fronts", "rescored"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One trial that ran to its end, `at_s` after the search's process was started.
+
+    `epochs` is what all trials together had trained when it ended, cut-off ones at their last
+    evaluation and those that were still running left out. `test` is known for those that were on
+    the front of VALIDATION rows when they ended.
+    """
+
+    at_s: float
+    epochs: float
+    config: Mapping[str, Any]
+    seed: int
+    weights: str
+    valid: Mapping[str, float]
+    test: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One search. `wall_s` is from the start of its process to its end, `epochs` what all its
+    trials have trained, `num_trials` how many it started."""
+
+    method: str
+    spec: str
+    seed: int
+    wall_s: float
+    epochs: float
+    num_trials: int
+    found: tuple[Found, ...]
+
+    def save(self, path: Path) -> None:
+        aside = path.with_suffix(".tmp")
+        aside.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        aside.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Result:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return cls(found=tuple(Found(**one) for one in raw.pop("found")), **raw)
+
+
+def losses(
+    metrics: Sequence[Mapping[str, float]], objectives: Sequence[Objective]
+) -> pareto.Floats:
+    """losses_NM, the parameters as log10."""
+    values = [[one[objective.name] for objective in objectives] for one in metrics]
+    return pareto.to_losses(values, objectives)
+
+
+def prefix_fronts(losses_NM: pareto.Floats) -> list[list[int]]:
+    """The members of the front of each prefix of trials."""
+    fronts: list[list[int]] = []
+    members: list[int] = []
+    for n in range(len(losses_NM)):
+        members = [*members, n]
+        mask = pareto.pareto_front(losses_NM[members])
+        members = [m for m, stays in zip(members, mask, strict=True) if stays]
+        fronts.append(members)
+    return fronts
+
+
+def rescored(
+    found: Sequence[Found], data: EncodedData, objectives: Sequence[Objective]
+) -> tuple[Found, ...]:
+    """The same with TEST metrics, by the weights that the search has kept, wherever a trial was
+    on the front when it ended."""
+    torch.set_num_threads(1)
+    fronts = prefix_fronts(losses([one.valid for one in found], objectives))
+    return tuple(
+        replace(one, test=_test_metrics(one, data)) if n in front else one
+        for n, (one, front) in enumerate(zip(found, fronts, strict=True))
+    )
+
+
+def _test_metrics(found: Found, data: EncodedData) -> dict[str, float]:
+    config = from_jsonable(TrialConfig, found.config)
+    trainer = Trainer(config, data, seed=found.seed, device="cpu")
+    trainer.model.load_state_dict(load_file(found.weights))
+    return trainer.evaluate("test")
