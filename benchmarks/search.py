@@ -6,13 +6,14 @@
 The opponent is Ray Tune with OptunaSearch over our space, models and rows (`searches/handmade.py`):
 `--trials` trials, none stopped. Ours is `automtl search`, which may start `--ours-trials` trials in
 the opponent's wall time. A search is one process and its file in `--out`; files that are there are
-not run again. The seconds are the clock's from the start of the process, imports and Ray included.
+not run again. Seconds are the clock's from the start of the process, imports and Ray included.
 
-A front counts by its hypervolume (parameters as log10) to one reference point, that of all trials of
-all searches here; the target is that of the opponent's front at its end. It is measured on
+A front counts by its hypervolume (parameters as log10) to one reference point, that of all trials
+of all searches here; the target is that of the opponent's front at its end. It is measured on
 VALIDATION rows, by which both searches go, and again on TEST rows with each moment's validation
-front. `epochs` compares what was trained until then in place of the clock: other work on the machine
-does not enter it. A ratio with < is of a search that did not reach the target: it is at most that.
+front. `epochs` compares what was trained until then in place of the clock: other work on the
+machine does not enter it. A ratio with < is of a search that did not reach the target: it is at
+most that.
 
 Shapes: S seeds, N trials.
 """
