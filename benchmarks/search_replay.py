@@ -1,19 +1,20 @@
 """What stopping early is worth, on recorded curves: the same trials in the same order, other rules.
 
     python benchmarks/search_replay.py search_spaces/kuairand.yaml CURVES.jsonl [--orders 40]
-                            [--workers 1 2] [--rules NAME ...] [--syne-env DIR] [--out JSON] [--quick]
+            [--workers 1 2] [--rules NAME ...] [--syne-env DIR] [--out JSON] [--quick]
 
-`curves.py` records a pool of random configurations. A search takes trials from it in a random order,
-one per seed and the same for all rules, until it is used up; a processor's seconds of training and
-evaluating pass as recorded, and only the rule at the rungs differs. Syne Tune's MOASHA decides in
-an environment of its own (made once).
+`curves.py` records a pool of random configurations. A search takes trials from it in a random
+order, one a seed and the same for all rules, until it is used up; a processor's seconds of training
+and evaluating pass as recorded, and only the rule at the rungs differs. Syne Tune's MOASHA decides
+in an environment of its own (made once).
 
-Counted are trials trained to their end only. Their VALIDATION front has a hypervolume (parameters as
-log10) to one reference point, that of the whole pool; given as a share of the whole pool's, and
-again for the same trials' TEST metrics. The budget is a share of what training the whole pool takes.
-`sooner` is how much earlier a rule has what no stopping has at half of the budget. Intervals are over
-orders, 95 %, Student; differences are paired. They hold the pool fixed: other configurations or
-training seeds would move the numbers as well.
+Counted are trials trained to their end only. Their VALIDATION front has a hypervolume (parameters
+as log10) to one reference point, that of the whole pool; given as a share of the whole pool's, and
+again for the same trials' TEST metrics. The budget is a share of what training the whole pool
+takes, so at all of it no stopping has everything that there is. `sooner` is how much earlier a rule
+has what no stopping has at half of the budget. Intervals are over orders, 95 %, Student;
+differences are paired. They hold the pool fixed: other configurations or training seeds would move
+the numbers as well.
 
 Shapes: S orders, N trials, B budgets.
 """

@@ -1,0 +1,184 @@
+"""Whole searches over a surrogate in simulated seconds: by hand, and by the real SearchLoop.
+
+Shapes: N trials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from unittest import mock
+
+import optuna
+
+from automtl.config import Evaluation, FeatureSchema, TaskSchema, TrialConfig
+from automtl.records import TrialRecord
+from automtl.search import loop as loop_module
+from automtl.search import sampler as sampler_module
+from automtl.search.assignment import Assignment
+from automtl.search.ledger import MemoryLedger
+from automtl.search.loop import SearchLoop
+from automtl.search.plan import PlannedTrial, plan_trials
+from automtl.search.simulate import SimulatedExecutor
+from automtl.space import sample
+from automtl.spec.domains import Choice, Domain, FloatRange, IntRange
+from automtl.spec.schema import Spec
+from searches.surrogate import Surrogate, SurrogateJob
+
+__all__ = ["PLANS", "Outcome", "by_hand", "ours"]
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The configurations that were trained to their end, and when that was."""
+
+    configs: tuple[TrialConfig, ...]
+    at_s: tuple[float, ...]
+    spent_s: float  # by the clock
+    num_trials: int
+
+
+# ---- by hand -------------------------------------------------------------------------------
+
+
+def by_hand(spec: Spec, surrogate: Surrogate, *, num_workers: int, sampler: str) -> Outcome:
+    """`spec.search.trials` trials by Optuna's sampler with its defaults (what OptunaSearch does),
+    none stopped, nothing planned."""
+    seed = spec.search.seed
+    samplers = {
+        "tpe": lambda: optuna.samplers.TPESampler(seed=seed),
+        "random": lambda: optuna.samplers.RandomSampler(seed=seed),
+    }
+    loop = _HandmadeLoop(spec, samplers[sampler]())
+    executor = SimulatedExecutor(num_workers=num_workers)
+    executor.run(loop, SurrogateJob(surrogate=surrogate))  # type: ignore[arg-type]
+    ended = sorted(executor.ended_s.items(), key=lambda item: item[1])
+    return Outcome(
+        configs=tuple(loop.configs[number] for number, _ in ended),
+        at_s=tuple(at_s for _, at_s in ended),
+        spent_s=executor.now_s,
+        num_trials=len(loop.configs),
+    )
+
+
+class _HandmadeLoop:
+    """Answers an executor as a SearchLoop would, out of an Optuna study."""
+
+    def __init__(self, spec: Spec, sampler: optuna.samplers.BaseSampler) -> None:
+        self._spec, self._objectives = spec, spec.objective_list()
+        self._study = optuna.create_study(
+            directions=[one.direction for one in self._objectives], sampler=sampler
+        )
+        self._trials: dict[int, optuna.Trial] = {}
+        self._values: dict[int, list[float]] = {}
+        self.configs: dict[int, TrialConfig] = {}
+
+    def propose(self) -> Assignment | Literal["finished"]:
+        if len(self.configs) >= self._spec.search.trials:
+            return "finished"
+        trial = self._study.ask()
+        config = sample(self._spec, lambda name, domain: suggest(trial, name, domain))
+        self._trials[trial.number], self.configs[trial.number] = trial, config
+        return Assignment(number=trial.number, config=config, seed=0)
+
+    def report(self, number: int, evaluation: Evaluation) -> Literal["continue"]:
+        self._values[number] = [evaluation.metrics[one.name] for one in self._objectives]
+        return "continue"
+
+    def complete(self, number: int) -> None:
+        self._study.tell(self._trials[number], self._values[number])
+
+
+def suggest(trial: optuna.Trial, name: str, domain: Domain) -> Any:
+    match domain:
+        case IntRange(low, high, log):
+            return trial.suggest_int(name, low, high, log=log)
+        case FloatRange(low, high, log):
+            return trial.suggest_float(name, low, high, log=log)
+        case Choice(options):  # Optuna's choices are scalars
+            return options[trial.suggest_categorical(name, list(range(len(options))))]
+    raise AssertionError(f"{name} is fixed")
+
+
+# ---- ours ----------------------------------------------------------------------------------
+
+
+def _at_once(plan: tuple[PlannedTrial, ...]) -> tuple[PlannedTrial, ...]:
+    return tuple(replace(one, due=0) for one in plan)
+
+
+def _untuned(plan: tuple[PlannedTrial, ...]) -> tuple[PlannedTrial, ...]:
+    return tuple(one for one in plan if not one.due)
+
+
+def _few(plan: tuple[PlannedTrial, ...]) -> tuple[PlannedTrial, ...]:
+    references = [one for one in plan if one.due][::2]
+    return tuple(one for one in plan if not one.due or one in references)
+
+
+PLANS: Mapping[str, Any] = {
+    "spread": lambda plan: plan,
+    "at once": _at_once,  # the references' tuning before everything else
+    "half": _few,  # every second tuning trial of the reference
+    "untuned": _untuned,  # one reference, the baselines
+    "nothing": lambda plan: (),
+}
+
+
+class _Ledger(MemoryLedger):
+    """Trials in these roles pass for trials of the search, so the rungs judge them."""
+
+    def __init__(self, judged: tuple[str, ...], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._judged = judged
+
+    def start(self, **options: Any) -> TrialRecord:
+        role = "search" if options["role"] in self._judged else options["role"]
+        return super().start(**options | {"role": role})
+
+
+def ours(
+    spec: Spec,
+    surrogate: Surrogate,
+    features: FeatureSchema,
+    tasks: tuple[TaskSchema, ...],
+    *,
+    num_workers: int,
+    plan: str = "spread",
+    judged: tuple[str, ...] = (),
+) -> Outcome:
+    """The search of `spec`, with another plan, or with planned trials `judged` at rungs too."""
+    executor = SimulatedExecutor(num_workers=num_workers)
+    ledger = _Ledger(judged, spec, clock=executor.clock)
+    longest = 1.0 * spec.search.epochs.value  # a fixed knob in the specs at hand
+    powers = reversed(range(1, spec.search.rungs))
+    rungs = tuple(longest / spec.search.eta**power for power in powers)
+    with _planned(PLANS[plan]):
+        loop = SearchLoop(ledger, spec, features=features, tasks=tasks, clock=executor.clock)
+        executor.run(loop, SurrogateJob(surrogate=surrogate, rungs=rungs))
+    ended = sorted(
+        (executor.ended_s[record.number], record.number)
+        for record in ledger.trials()
+        if record.state == "complete"
+    )
+    return Outcome(
+        configs=tuple(ledger.get(number).config for _, number in ended),
+        at_s=tuple(at_s for at_s, _ in ended),
+        spent_s=executor.now_s,
+        num_trials=len(ledger.trials()),
+    )
+
+
+@contextmanager
+def _planned(change: Any) -> Iterator[None]:
+    """Another plan for the loop, and for the sampler where it asks for one."""
+    with ExitStack() as stack:
+        for module in (loop_module, sampler_module):
+            if hasattr(module, "plan_trials"):
+                changed = lambda spec: change(plan_trials(spec))  # noqa: E731
+                stack.enter_context(mock.patch.object(module, "plan_trials", changed))
+        yield

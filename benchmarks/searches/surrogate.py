@@ -1,0 +1,159 @@
+"""Trainings that are looked up: a regression over recorded curves answers for any configuration.
+
+Shapes: N curves, D features of a configuration, P recorded rungs, M task metrics, Q numbers that
+make a curve: M P validation metrics, M test metrics, the logarithm of its seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from curves import Curve
+from repeats import Floats
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.model_selection import KFold, cross_val_predict
+
+from automtl.config import (
+    Evaluation,
+    FeatureSchema,
+    Objective,
+    TaskSchema,
+    TrialConfig,
+    to_jsonable,
+)
+from automtl.models.cost import costs
+from automtl.search.assignment import Assignment
+from automtl.training.fit import evaluation_epochs
+
+__all__ = ["Answer", "Surrogate", "SurrogateJob"]
+
+NUM_TREES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One configuration's whole curve; `valid_PM` in native units, `trained_P` in seconds."""
+
+    valid_PM: Floats
+    test_M: Floats
+    trained_P: Floats
+    costs: Mapping[str, float]
+
+
+class Surrogate:
+    """Mean by ExtraTrees, and on top one curve's residuals, out of fold and whole (so rungs, tasks
+    and splits err together), drawn by the configuration: asked again it answers the same.
+
+    `r2` says how much of the variance at the end the mean explains out of fold.
+    """
+
+    def __init__(
+        self,
+        curves: Sequence[Curve],
+        objectives: Sequence[Objective],
+        features: FeatureSchema,
+        tasks: tuple[TaskSchema, ...],
+    ) -> None:
+        self._features, self._tasks = features, tasks
+        self.metrics = [one.name for one in objectives if one.task is not None]
+        self.shares = np.array([point.share for point in curves[0].points])
+        self.evaluation_s = float(np.median([curve.evaluation_s for curve in curves]))
+        rows = [self._row(curve.config) for curve in curves]
+        self._names = sorted({name for row in rows for name in row})
+        x_ND, y_NQ = self._matrix(rows), np.array([self._targets(curve) for curve in curves])
+        self._scale_Q = y_NQ.std(axis=0)
+        model = ExtraTreesRegressor(NUM_TREES, min_samples_leaf=2, max_features=0.5, random_state=0)
+        scaled_NQ = y_NQ / self._scale_Q
+        folds = KFold(10, shuffle=True, random_state=0)
+        self._residual_NQ = scaled_NQ - cross_val_predict(model, x_ND, scaled_NQ, cv=folds)
+        self._model = model.fit(x_ND, scaled_NQ)
+        explained_Q = 1 - self._residual_NQ.var(axis=0)
+        valid_PM = explained_Q[: self._num_valid].reshape(len(self.shares), -1)
+        self.r2 = dict(zip(self.metrics, valid_PM[-1].tolist(), strict=True))
+        self.r2["seconds"] = float(explained_Q[-1])
+        self._known: dict[str, Answer] = {}
+
+    @property
+    def _num_valid(self) -> int:
+        return len(self.shares) * len(self.metrics)
+
+    def answer(self, config: TrialConfig) -> Answer:
+        key = json.dumps(to_jsonable(config), sort_keys=True)
+        if key not in self._known:
+            self._known[key] = self._answer(key, config)
+        return self._known[key]
+
+    def _answer(self, key: str, config: TrialConfig) -> Answer:
+        digest = hashlib.sha256(key.encode()).digest()
+        residual_Q = self._residual_NQ[int.from_bytes(digest[:8]) % len(self._residual_NQ)]
+        mean_Q = self._model.predict(self._matrix([self._row(config)]))[0]
+        y_Q = (mean_Q + residual_Q) * self._scale_Q
+        count, valid = len(self.metrics), self._num_valid
+        return Answer(
+            valid_PM=y_Q[:valid].reshape(len(self.shares), count),
+            test_M=y_Q[valid : valid + count],
+            trained_P=math.exp(y_Q[-1]) * self.shares,
+            costs=costs(config.model, self._features, self._tasks),
+        )
+
+    def _targets(self, curve: Curve) -> list[float]:
+        points = [*(point.metrics for point in curve.points), curve.test]
+        trained_s = curve.points[-1].cpu_s - len(curve.points) * curve.evaluation_s
+        return [*(point[name] for point in points for name in self.metrics), math.log(trained_s)]
+
+    def _row(self, config: TrialConfig) -> dict[str, float]:
+        """Knobs as numbers: categories as indicators, rates and costs as logarithms."""
+        model, train = config.model, config.train
+        size = costs(model, self._features, self._tasks)
+        return {
+            f"family={model.family}": 1.0,
+            f"dependency={model.dependency}": 1.0,
+            f"weighting={train.weighting}": 1.0,
+            "embedding_dim": math.log(model.embedding_dim),
+            "shared_experts": model.num_shared_experts,
+            "task_experts": model.num_task_experts,
+            "expert_depth": len(model.expert_dims),
+            "expert_width": math.log(model.expert_dims[0]),
+            "tower_depth": len(model.tower_dims),
+            "dropout": model.dropout,
+            "lr": math.log(train.lr),
+            "embedding_lr": math.log(train.embedding_lr),
+            **{f"weight {name}": math.log(value) for name, value in train.loss_weights.items()},
+            "params": math.log(size["params"]),
+            "flops": math.log(size["flops"]),
+        }
+
+    def _matrix(self, rows: Sequence[Mapping[str, float]]) -> Floats:
+        return np.array([[row.get(name, 0.0) for name in self._names] for row in rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurrogateJob:
+    """A `Job`: evaluations at `rungs` (epochs) and the end, linear in log(epochs) in between."""
+
+    surrogate: Surrogate
+    rungs: tuple[float, ...] = ()
+
+    def run(self, assignment: Assignment) -> Iterator[Evaluation]:
+        epochs = assignment.config.train.epochs
+        answer = self.surrogate.answer(assignment.config)
+        known_P = np.log(self.surrogate.shares)
+        trained_P = answer.trained_P
+        for number, at in enumerate(evaluation_epochs(epochs, self.rungs)):
+            share = math.log(at / epochs)
+            metrics = {
+                name: float(np.interp(share, known_P, curve_P))
+                for name, curve_P in zip(self.surrogate.metrics, answer.valid_PM.T, strict=True)
+            }
+            trained_s = float(np.interp(at / epochs, self.surrogate.shares, trained_P))
+            yield Evaluation(
+                epochs=at,
+                examples=int(at * 1e6),
+                wall_s=trained_s + (number + 1) * self.surrogate.evaluation_s,
+                metrics=metrics | answer.costs,
+            )
