@@ -215,7 +215,7 @@ def report(scores: Mapping[str, Scores]) -> str:
         rows += [
             [f"{BASELINE} − {name}", *(cell(gap_S, "+") for gap_S in (values[BASELINE] - other).T)]
             for name, other in values.items()
-            if name != BASELINE
+            if RULES[name].kind != "ours"
         ]
         parts.append(table(head, rows))
     parts.append(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from curves import Curve
 
+from automtl import pareto
 from automtl.config import Objective
 from automtl.search.rungs import judge
 from searches.replay import Pool, Rule
@@ -22,7 +23,8 @@ __all__ = ["NONE", "RULES", "StoppingRule", "make_pool"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoppingRule:
     """Judges at `shares` of a trial's epochs; `kind` is `none`, `ours`, `first` (as ours, by the
-    first objective alone), or a variant of Syne Tune's MOASHA: `shipped`, or `published`."""
+    first objective alone), `front` (as ours, but nobody on the front stops), or a variant of Syne
+    Tune's MOASHA: `shipped`, or `published`."""
 
     kind: str
     shares: tuple[float, ...] = ()
@@ -30,7 +32,7 @@ class StoppingRule:
 
     def start(self, pool: Pool) -> Rule:
         """For one search. Those of Syne Tune run in its own environment (`peers/moasha.py`)."""
-        assert self.kind in ("none", "ours", "first")
+        assert self.kind in ("none", "ours", "first", "front")
         columns = slice(1) if self.kind == "first" else slice(None)
         seen: list[list[int]] = [[] for _ in self.shares]
 
@@ -38,6 +40,8 @@ class StoppingRule:
             seen[rung].append(trial)
             table_NM = pool.losses_NRM[seen[rung], rung, columns]
             feasible_N = np.zeros(len(table_NM))
+            if self.kind == "front" and pareto.layers(table_NM)[-1] == 0:
+                return True
             return judge(table_NM, feasible_N, newcomer=-1, eta=self.eta).goes_on
 
         return goes_on
@@ -52,6 +56,7 @@ RULES: Mapping[str, StoppingRule] = {
     "ours, 1/9": StoppingRule(kind="ours", shares=(1 / 9,)),
     "ours, eta 4, 1/16 1/4": StoppingRule(kind="ours", shares=(1 / 16, 1 / 4), eta=4),
     "ours, eta 2, 1/8 1/4 1/2": StoppingRule(kind="ours", shares=(1 / 8, 1 / 4, 1 / 2), eta=2),
+    "the front goes on, 1/9 1/3": StoppingRule(kind="front", shares=(1 / 9, 1 / 3)),
     "ASHA, first metric, 1/9 1/3": StoppingRule(kind="first", shares=(1 / 9, 1 / 3)),
     "MOASHA as shipped, 1/9 1/3": StoppingRule(kind="shipped", shares=(1 / 9, 1 / 3)),
     "MOASHA as shipped, 1/27 1/9 1/3": StoppingRule(kind="shipped", shares=(1 / 27, 1 / 9, 1 / 3)),
