@@ -1,7 +1,8 @@
 """What stopping early is worth, on recorded curves: the same trials in the same order, other rules.
 
     python benchmarks/search_replay.py search_spaces/kuairand.yaml CURVES.jsonl [--orders 40]
-            [--workers 1 2] [--rules NAME ...] [--syne-env DIR] [--out JSON] [--quick]
+            [--workers 1 2] [--rules NAME ...] [--made-up N] [--syne-env DIR] [--out JSON]
+            [--quick]
 
 `curves.py` records a pool of random configurations. A search takes trials from it in a random
 order, one a seed and the same for all rules, until it is used up; a processor's seconds of training
@@ -14,7 +15,8 @@ again for the same trials' TEST metrics. The budget is a share of what training 
 takes, so at all of it no stopping has everything that there is. `sooner` is how much earlier a rule
 has what no stopping has at half of the budget. Intervals are over orders, 95 %, Student;
 differences are paired. They hold the pool fixed: other configurations or training seeds would move
-the numbers as well.
+the numbers as well. A pool that is `--made-up` by a surrogate (`searches/surrogate.py`) is as large
+as one likes; stopping needs many trials to choose from.
 
 Shapes: S orders, N trials, B budgets.
 """
@@ -30,16 +32,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from curves import Curve, read_curves
+from curves import Curve, random_config, read_curves
 from peers import environment
 from repeats import Floats, t_interval, table
 from searches.replay import Finished, Pool, replay
 from searches.result import losses
 from searches.rules import NONE, RULES, StoppingRule, make_pool
+from searches.surrogate import Surrogate
 
 from automtl import pareto
 from automtl.config import Objective
+from automtl.data.cache import open_data
 from automtl.spec.load import load_spec
+from automtl.spec.schema import Spec
 
 BUDGETS = (0.05, 0.1, 0.25, 0.5, 1.0)
 MIDDLE = BUDGETS.index(0.5)
@@ -67,6 +72,10 @@ class Yardstick:
     valid_ref_M: Floats
     test_ref_M: Floats
 
+    @property
+    def num_front(self) -> int:
+        return int(pareto.pareto_front(self.valid_NM).sum())
+
     def volumes(self, finished: Finished, at_s_B: Floats) -> tuple[Floats, Floats]:
         """(valid_B, test_B) of the front of the trials that have finished by each time."""
         known_B = [np.searchsorted(finished.at_s, at_s, side="right") for at_s in at_s_B]
@@ -82,6 +91,17 @@ class Yardstick:
         )
 
 
+def yardstick_of(curves: Sequence[Curve], objectives: Sequence[Objective]) -> Yardstick:
+    valid_NM = losses([curve.points[-1].metrics for curve in curves], objectives)
+    test_NM = losses([curve.test for curve in curves], objectives)
+    return Yardstick(
+        valid_NM=valid_NM,
+        test_NM=test_NM,
+        valid_ref_M=pareto.reference_point(valid_NM),
+        test_ref_M=pareto.reference_point(test_NM),
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("spec", type=Path)
@@ -89,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--orders", type=int, default=40)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rules", nargs="+", choices=RULES, default=list(RULES), metavar="RULE")
+    parser.add_argument("--made-up", type=int, help="a pool of so many by a surrogate instead")
     parser.add_argument("--syne-env", type=Path, help="where Syne Tune is, or is to be, installed")
     parser.add_argument("--out", type=Path, help="write every value as JSON to this file")
     parser.add_argument("--quick", action="store_true", help="a smoke run: proves nothing")
@@ -97,7 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.quick:
         options.orders, options.workers, curves = 3, options.workers[:1], curves[:30]
     names = list(dict.fromkeys([NONE, BASELINE, *options.rules]))
-    objectives = load_spec(options.spec, check_files=False).objective_list()
+    spec = load_spec(options.spec, check_files=not options.made_up)
+    objectives = spec.objective_list()
+    if options.made_up:
+        curves = made_up(curves, spec, options.made_up)
     orders = [
         np.random.default_rng(seed).permutation(len(curves)).tolist()
         for seed in range(options.orders)
@@ -109,8 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for name in names
         }
         scores = score(found, curves, objectives, workers)
+        num_front = yardstick_of(curves, objectives).num_front
         pool_s = np.mean([one.spent_s for one in found[NONE]])
-        print(f"**{len(curves)} trials, {pool_s:.0f} s in all, {workers} workers**\n")
+        print(f"**{len(curves)} trials, {num_front} of them on the front", end=", ")
+        print(f"{pool_s:.0f} s in all, {workers} workers**\n")
         print(report(scores), "\n")
         raw[workers] = {
             name: {key: value.tolist() for key, value in asdict(one).items()}
@@ -118,6 +144,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
     if options.out:
         options.out.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+
+
+def made_up(curves: Sequence[Curve], spec: Spec, num_trials: int) -> tuple[Curve, ...]:
+    """As many configurations that nobody has trained, none of them among the recorded ones."""
+    data = open_data(spec)
+    surrogate = Surrogate(curves, spec.objective_list(), data.features, data.tasks)
+    start = max(curve.number for curve in curves) + 1
+    return tuple(
+        surrogate.curve(number, random_config(spec, number))
+        for number in range(start, start + num_trials)
+    )
 
 
 def searched(
@@ -162,14 +199,7 @@ def score(
     objectives: Sequence[Objective],
     workers: int,
 ) -> dict[str, Scores]:
-    valid_NM = losses([curve.points[-1].metrics for curve in curves], objectives)
-    test_NM = losses([curve.test for curve in curves], objectives)
-    yardstick = Yardstick(
-        valid_NM=valid_NM,
-        test_NM=test_NM,
-        valid_ref_M=pareto.reference_point(valid_NM),
-        test_ref_M=pareto.reference_point(test_NM),
-    )
+    yardstick = yardstick_of(curves, objectives)
     whole = yardstick.of(list(range(len(curves))))
     at_s_B = np.array(BUDGETS) * found[NONE][0].spent_s / workers
     # the last trials of no stopping end a little later than that, one worker being idle
@@ -215,7 +245,7 @@ def report(scores: Mapping[str, Scores]) -> str:
         rows += [
             [f"{BASELINE} − {name}", *(cell(gap_S, "+") for gap_S in (values[BASELINE] - other).T)]
             for name, other in values.items()
-            if RULES[name].kind != "ours"
+            if RULES[name].kind in ("none", "first", "shipped", "published")
         ]
         parts.append(table(head, rows))
     parts.append(

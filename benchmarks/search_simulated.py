@@ -60,9 +60,9 @@ VARIANTS: Mapping[str, Variant] = {
     "no rungs": Variant(search={"rungs": 1}),
     "2 rungs": Variant(search={"rungs": 2}),
     "4 rungs": Variant(search={"rungs": 4}),
+    "2 rungs, eta 9": Variant(search={"rungs": 2, "eta": 9}),
     "eta 4": Variant(search={"eta": 4}),
     "eta 2, 4 rungs": Variant(search={"eta": 2, "rungs": 4}),
-    "eta 9, 2 rungs": Variant(search={"eta": 9, "rungs": 2}),
     "references at once": Variant(plan="at once"),
     "half the references": Variant(plan="half"),
     "1 reference": Variant(plan="untuned"),
@@ -138,6 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 )
                 pairs.setdefault((sampler, name), []).append((theirs, mine))
         print(f"seed {seed}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+        if options.out and seed > options.first_seed:  # as it stands, should the rest be cut off
+            shown = report(pairs, surrogate, spec.objective_list(), options)
+            options.out.with_suffix(".md").write_text(shown + "\n", encoding="utf-8")
     print(report(pairs, surrogate, spec.objective_list(), options))
 
 

@@ -17,16 +17,19 @@ import numpy as np
 __all__ = ["Finished", "MakeRule", "Pool", "Rule", "replay"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-Rule = Callable[[int, int], bool]  # (trial, rung) -> it goes on; asked in the order of arrival
+# (trial, rung) -> it goes on; asked in the order of arrival, at the end too, in vain
+Rule = Callable[[int, int], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """`losses_NRM` on VALIDATION rows at each rung, and when, in a processor's seconds since the
-    trial's start, `arrival_NR`; smaller is better."""
+    trial's start, `arrival_NR`; smaller is better. `knobs_ND` describes the configurations, for
+    rules that look at them."""
 
     losses_NRM: Floats
     arrival_NR: Floats
+    knobs_ND: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.arrival_NR)
@@ -57,7 +60,7 @@ def replay(pool: Pool, order: Sequence[int], rule: Rule, *, num_workers: int) ->
         if not running:
             break
         now_s, trial, rung, start_s = heapq.heappop(running)
-        if rung < last and rule(trial, rung):
+        if rule(trial, rung) and rung < last:
             due_s = start_s + pool.arrival_NR[trial, rung + 1]
             heapq.heappush(running, (due_s, trial, rung + 1, start_s))
             continue

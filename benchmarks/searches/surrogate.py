@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from curves import Curve
+from curves import Curve, Point
 from repeats import Floats
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
 from sklearn.model_selection import KFold, cross_val_predict
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from automtl.config import (
@@ -31,6 +33,7 @@ from automtl.config import (
 )
 from automtl.models.cost import costs
 from automtl.search.assignment import Assignment
+from automtl.search.sampler import Proposal
 from automtl.training.fit import evaluation_epochs
 
 __all__ = ["Answer", "Surrogate", "SurrogateJob"]
@@ -70,11 +73,15 @@ class Surrogate:
         x_ND, y_NQ = self._matrix(rows), np.array([self._targets(curve) for curve in curves])
         self._scale_Q = y_NQ.std(axis=0)
         scaled_NQ = y_NQ / self._scale_Q
-        self._models = [_regression().fit(x_ND, y_N) for y_N in scaled_NQ.T]
+        self._scaler = StandardScaler().fit(x_ND)
+        x_ND = self._scaler.transform(x_ND)
+        with warnings.catch_warnings():  # a part of the kernel may come out as nothing
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self._models = [_regression(KERNEL).fit(x_ND, y_N) for y_N in scaled_NQ.T]
         folds = KFold(10, shuffle=True, random_state=0)
         self._residual_NQ = scaled_NQ - np.column_stack(
             [
-                cross_val_predict(model, x_ND, y_N, cv=folds)
+                cross_val_predict(_regression(model.kernel_, optimizer=None), x_ND, y_N, cv=folds)
                 for model, y_N in zip(self._models, scaled_NQ.T, strict=True)
             ]
         )
@@ -94,10 +101,33 @@ class Surrogate:
             self._known[key] = self._answer(key, config)
         return self._known[key]
 
+    def curve(self, number: int, proposal: Proposal) -> Curve:
+        """What would have been recorded of it."""
+        answer = self.answer(proposal.config)
+        return Curve(
+            number=number,
+            seed=0,
+            params=proposal.params,
+            config=proposal.config,
+            points=tuple(
+                Point(
+                    share=float(share),
+                    cpu_s=float(trained_s) + (rung + 1) * self.evaluation_s,
+                    wall_s=0.0,
+                    metrics=dict(zip(self.metrics, valid_M, strict=True)) | dict(answer.costs),
+                )
+                for rung, (share, trained_s, valid_M) in enumerate(
+                    zip(self.shares, answer.trained_P, answer.valid_PM.tolist(), strict=True)
+                )
+            ),
+            evaluation_s=self.evaluation_s,
+            test=dict(zip(self.metrics, answer.test_M.tolist(), strict=True)) | dict(answer.costs),
+        )
+
     def _answer(self, key: str, config: TrialConfig) -> Answer:
         digest = hashlib.sha256(key.encode()).digest()
         residual_Q = self._residual_NQ[int.from_bytes(digest[:8]) % len(self._residual_NQ)]
-        x_1D = self._matrix([self._row(config)])
+        x_1D = self._scaler.transform(self._matrix([self._row(config)]))
         mean_Q = np.array([model.predict(x_1D)[0] for model in self._models])
         y_Q = (mean_Q + residual_Q) * self._scale_Q
         count, valid = len(self.metrics), self._num_valid
@@ -139,11 +169,10 @@ class Surrogate:
         return np.array([[row.get(name, 0.0) for name in self._names] for row in rows])
 
 
-def _regression() -> Pipeline:
-    """Linear in the features and a little more: best out of fold of what was tried on 40 to 100
-    curves (ridge, ExtraTrees, Matérn)."""
-    smooth = ConstantKernel() * DotProduct() + ConstantKernel() * RBF(5.0) + WhiteKernel(0.3)
-    return make_pipeline(StandardScaler(), GaussianProcessRegressor(smooth, normalize_y=True))
+# linear in the features and a little more: best out of fold of what was tried on 40 to 60 curves
+# (ridge, ExtraTrees, Matérn)
+KERNEL = ConstantKernel() * DotProduct() + ConstantKernel() * RBF(5.0) + WhiteKernel(0.3)
+_regression = partial(GaussianProcessRegressor, normalize_y=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
