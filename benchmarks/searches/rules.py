@@ -25,8 +25,8 @@ __all__ = ["NONE", "RULES", "StoppingRule", "make_pool"]
 class StoppingRule:
     """Judges at `shares` of a trial's epochs; `kind` is `none`, `ours`, `first` (as ours, by the
     first objective alone), `front` (as ours, but nobody on the front stops), `predicted` (as ours,
-    by the ends that a regression expects), or a variant of Syne Tune's MOASHA: `shipped`, or
-    `published`."""
+    by the ends that a regression expects), `predicted, front` (both), or a variant of Syne Tune's
+    MOASHA: `shipped`, or `published`."""
 
     kind: str
     shares: tuple[float, ...] = ()
@@ -34,7 +34,7 @@ class StoppingRule:
 
     def start(self, pool: Pool) -> Rule:
         """For one search. Those of Syne Tune run in its own environment (`peers/moasha.py`)."""
-        assert self.kind in ("none", "ours", "first", "front", "predicted")
+        assert self.kind not in ("shipped", "published")
         columns = slice(1) if self.kind == "first" else slice(None)
         seen: list[list[int]] = [[] for _ in [*self.shares, 1.0]]
 
@@ -43,10 +43,10 @@ class StoppingRule:
             if rung == len(self.shares):
                 return False
             table_NM = pool.losses_NRM[seen[rung], rung, columns]
-            if self.kind == "front" and pareto.layers(table_NM)[-1] == 0:
-                return True
-            if self.kind == "predicted" and len(seen[-1]) >= MIN_FINISHED:
+            if self.kind.startswith("predicted") and len(seen[-1]) >= MIN_FINISHED:
                 table_NM = predicted(pool, seen[rung], rung, finished=seen[-1])
+            if self.kind.endswith("front") and pareto.layers(table_NM)[-1] == 0:
+                return True
             feasible_N = np.zeros(len(table_NM))
             return judge(table_NM, feasible_N, newcomer=-1, eta=self.eta).goes_on
 
@@ -100,6 +100,10 @@ RULES: Mapping[str, StoppingRule] = {
     "ours, eta 2, 1/8 1/4 1/2": StoppingRule(kind="ours", shares=(1 / 8, 1 / 4, 1 / 2), eta=2),
     "the front goes on, 1/9 1/3": StoppingRule(kind="front", shares=(1 / 9, 1 / 3)),
     "predicted end, 1/9 1/3": StoppingRule(kind="predicted", shares=(1 / 9, 1 / 3)),
+    "predicted end, the front goes on, 1/27 1/9": StoppingRule(
+        kind="predicted, front", shares=(1 / 27, 1 / 9)
+    ),
+    "predicted end, 1/27 1/9": StoppingRule(kind="predicted", shares=(1 / 27, 1 / 9)),
     "predicted end, 1/9": StoppingRule(kind="predicted", shares=(1 / 9,)),
     "predicted end, 1/27": StoppingRule(kind="predicted", shares=(1 / 27,)),
     "predicted end, 1/27 1/9 1/3": StoppingRule(kind="predicted", shares=(1 / 27, 1 / 9, 1 / 3)),
