@@ -11,9 +11,9 @@ not run again. Seconds are the clock's from the start of the process, imports an
 A front counts by its hypervolume (parameters as log10) to one reference point, that of all trials
 of all searches here; the target is that of the opponent's front at its end. It is measured on
 VALIDATION rows, by which both searches go, and again on TEST rows with each moment's validation
-front. `epochs` compares what was trained until then in place of the clock: other work on the
-machine does not enter it. A ratio with < is of a search that did not reach the target: it is at
-most that.
+front (to a point worse than all members of the searches' last fronts). `epochs` compares what was
+trained until then in place of the clock: other work on the machine does not enter it. A ratio with
+< is of a search that did not reach the target: it is at most that.
 
 Shapes: S seeds, N trials.
 """
@@ -33,7 +33,7 @@ from statistics import median
 
 import numpy as np
 from repeats import Floats, t_interval, table
-from searches.result import Result, losses, prefix_fronts
+from searches.result import Result, losses, prefix_fronts, reference_of
 
 from automtl import pareto
 from automtl.config import Objective
@@ -128,8 +128,9 @@ def search(method: str, options: argparse.Namespace, out: Path, overrides: Seque
 def report(pairs: Sequence[tuple[Result, Result]], objectives: Sequence[Objective]) -> str:
     found = [one for both in pairs for result in both for one in result.found]
     valid_ref_M = pareto.reference_point(losses([one.valid for one in found], objectives))
-    tested = [one.test for one in found if one.test is not None]
-    test_ref_M = pareto.reference_point(losses(tested, objectives))
+    test_ref_M = reference_of(
+        np.vstack([last_front(one, objectives) for both in pairs for one in both])
+    )
     rows, ratios = [], []
     for theirs, ours in pairs:
         a, b = (volumes(one, objectives, valid_ref_M, test_ref_M) for one in (theirs, ours))
@@ -169,6 +170,13 @@ def report(pairs: Sequence[tuple[Result, Result]], objectives: Sequence[Objectiv
     head += ["ratio of wall time", "to the opponent's last gain", "of epochs"]
     head += ["of wall time, TEST", "of epochs, TEST"]
     return table(head, [*rows, *summary])
+
+
+def last_front(result: Result, objectives: Sequence[Objective]) -> pareto.Floats:
+    """The TEST losses of the search's VALIDATION front at its end."""
+    valid_NM = losses([one.valid for one in result.found], objectives)
+    tests = [result.found[n].test or {} for n in prefix_fronts(valid_NM)[-1]]
+    return losses(tests, objectives)
 
 
 def volumes(

@@ -36,7 +36,7 @@ from curves import Curve, random_config, read_curves
 from peers import environment
 from repeats import Floats, t_interval, table
 from searches.replay import Finished, Pool, replay
-from searches.result import losses
+from searches.result import losses, reference_of
 from searches.rules import NONE, RULES, StoppingRule, make_pool
 from searches.surrogate import Surrogate
 
@@ -98,7 +98,7 @@ def yardstick_of(curves: Sequence[Curve], objectives: Sequence[Objective]) -> Ya
         valid_NM=valid_NM,
         test_NM=test_NM,
         valid_ref_M=pareto.reference_point(valid_NM),
-        test_ref_M=pareto.reference_point(test_NM),
+        test_ref_M=reference_of(test_NM[pareto.pareto_front(valid_NM)]),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 
@@ -16,7 +17,7 @@ from automtl.config import Objective, TrialConfig, from_jsonable
 from automtl.data.cache import EncodedData
 from automtl.training.fit import Trainer
 
-__all__ = ["Found", "Result", "losses", "prefix_fronts", "rescored"]
+__all__ = ["Found", "Result", "losses", "prefix_fronts", "reference_of", "rescored"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,13 @@ def losses(
     """losses_NM, the parameters as log10."""
     values = [[one[objective.name] for objective in objectives] for one in metrics]
     return pareto.to_losses(values, objectives)
+
+
+def reference_of(rescored_FM: pareto.Floats) -> pareto.Floats:
+    """ref_M for fronts that were chosen on other rows: worse than all their members by a tenth of
+    their range. The nadir of what is undominated after rescoring would leave most of them out."""
+    ref_M: pareto.Floats = rescored_FM.max(axis=0) + 0.1 * np.ptp(rescored_FM, axis=0)
+    return ref_M
 
 
 def prefix_fronts(losses_NM: pareto.Floats) -> list[list[int]]:
