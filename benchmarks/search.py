@@ -145,8 +145,8 @@ def report(pairs: Sequence[tuple[Result, Result]], objectives: Sequence[Objectiv
         rows.append(
             [
                 f"{theirs.seed}",
-                f"{theirs.wall_s:.0f} s, {theirs.epochs:.0f} epochs, {theirs.num_trials} trials",
-                f"{ours.wall_s:.0f} s, {ours.epochs:.0f} epochs, {ours.num_trials} trials",
+                f"{theirs.wall_s:.0f} s, {theirs.epochs:.3g} epochs, {theirs.num_trials} trials",
+                f"{ours.wall_s:.0f} s, {ours.epochs:.3g} epochs, {ours.num_trials} trials",
                 *(
                     f"{b_N[-1] / a_N[-1]:.3f}"
                     for a_N, b_N in ((a.valid_N, b.valid_N), (a.test_N, b.test_N))
