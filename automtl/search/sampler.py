@@ -184,13 +184,13 @@ def search_space(spec: Spec) -> SearchSpace:
 
 
 def _num_startup(spec: Spec) -> int:
-    """After how many trials a strategy begins: the planned ones, and some at random after them.
+    """After how many trials a strategy begins: those planned first, and some at random after them.
 
     Planned trials are all defaults: learning from them alone, a model takes whatever they lack
     (the other dependency, say) for promising, and stays there as long as it adds to the front's
     edges.
     """
-    num_planned = sum(trial.in_space for trial in plan_trials(spec))
+    num_planned = sum(trial.in_space for trial in plan_trials(spec) if trial.due == 0)
     return num_planned + min(MAX_RANDOM, (budget(spec) - num_planned) // 2)
 
 
