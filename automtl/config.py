@@ -234,6 +234,10 @@ class Constraint:
     op: Literal["<=", ">="]
     bound: float
 
+    def __str__(self) -> str:
+        """As it stands in a spec, the bound in its shortest form."""
+        return f"{self.name} {self.op} {self.bound:g}"
+
     def violation(self, values: Mapping[str, float]) -> float:
         """How far `values` is on the wrong side, in the metric's own units; <= 0 is feasible."""
         value = values[self.name]

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, TextIO
 from automtl.analysis import text
 from automtl.config import Objective
 from automtl.console import is_terminal, rejected_text
-from automtl.search.estimate import Schedule, done_epochs, remaining_epochs
+from automtl.search.estimate import done_epochs, make_schedule, remaining_epochs
 from automtl.search.fidelity import Ladder
 from automtl.search.limits import device_s
 from automtl.search.plan import plan_trials
 from automtl.search.progress import Progress
-from automtl.spec.domains import default, largest
+from automtl.spec.domains import largest
 from automtl.spec.schema import Spec
 
 if TYPE_CHECKING:
@@ -144,9 +144,7 @@ class Pace:
 
     def __init__(self, spec: Spec, study: Study, ladder: Ladder) -> None:
         self._spec, self._study = spec, study
-        self._schedule = Schedule(
-            epochs=float(default(spec.search.epochs)), rungs=ladder.rungs, eta=spec.search.eta
-        )
+        self._schedule = make_schedule(spec, ladder)
         self._num_exempt = len(plan_trials(spec))
         self._start = self._last = time.monotonic()
         self._seen_before = done_epochs(study.trials())

@@ -17,6 +17,7 @@ from automtl import pareto, rundir
 from automtl.config import Constraint, Evaluation, Objective, TrialConfig
 
 __all__ = [
+    "NewTrial",
     "Role",
     "State",
     "TrialRecord",
@@ -35,6 +36,23 @@ __all__ = [
 
 State = Literal["running", "complete", "pruned", "failed", "interrupted"]
 Role = Literal["reference", "baseline", "search"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTrial:
+    """A trial to start: what `TrialRecord` keeps of it, the knobs' domains as Optuna writes them
+    (`distributions`), and the `violations` of the constraints that are known before training.
+    Without an `origin` it is its own."""
+
+    role: Role
+    params: Mapping[str, Any]
+    config: TrialConfig
+    seed: int
+    distributions: Mapping[str, Any] = field(default_factory=dict)
+    in_space: bool = True
+    violations: Mapping[Constraint, float] = field(default_factory=dict)
+    planned: str = ""
+    origin: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

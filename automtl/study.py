@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from automtl import pareto, records, rundir
@@ -44,10 +43,10 @@ from automtl.config import (
 )
 from automtl.errors import RunError
 from automtl.journal import open_journal
-from automtl.records import Role, State, TrialRecord
+from automtl.records import NewTrial, Role, State, TrialRecord
 from automtl.spec.schema import Spec
 
-__all__ = ["Arrival", "Role", "State", "Study", "TrialRecord"]
+__all__ = ["Arrival", "NewTrial", "Role", "State", "Study", "TrialRecord"]
 
 Answer = TypeVar("Answer")
 
@@ -345,34 +344,22 @@ class Study:
         """The number that the next trial to start will get."""
         return len(self._study.get_trials(deepcopy=False))
 
-    def start(
-        self,
-        *,
-        role: Role,
-        params: Mapping[str, Any],
-        distributions: Mapping[str, BaseDistribution],
-        config: TrialConfig,
-        seed: int,
-        in_space: bool = True,
-        violations: Mapping[Constraint, float] | None = None,
-        planned: str = "",
-        origin: int | None = None,
-    ) -> TrialRecord:
+    def start(self, trial: NewTrial) -> TrialRecord:
         """Enters a running trial, whole, with the constraints that are known before training."""
         number = self.next_number()
         self._study.add_trial(
             optuna.trial.create_trial(
                 state=TrialState.RUNNING,
-                params=dict(params),
-                distributions=dict(distributions),
-                constraints={_constraint_key(c): v for c, v in (violations or {}).items()},
+                params=dict(trial.params),
+                distributions=dict(trial.distributions),
+                constraints={str(one): violation for one, violation in trial.violations.items()},
                 user_attrs={
-                    "role": role,
-                    "config": to_jsonable(config),
-                    "seed": seed,
-                    "in_space": in_space,
-                    "planned": planned,
-                    "origin": number if origin is None else origin,
+                    "role": trial.role,
+                    "config": to_jsonable(trial.config),
+                    "seed": trial.seed,
+                    "in_space": trial.in_space,
+                    "planned": trial.planned,
+                    "origin": number if trial.origin is None else trial.origin,
                     "arrival": self._next_arrival(),
                 },
             )
@@ -501,7 +488,7 @@ class Study:
         """All constraints that are known now; Optuna takes a trial without any for feasible."""
         trial, known = self._trial(number), self._frozen(number).constraints
         for constraint in self.constraints:
-            key = _constraint_key(constraint)
+            key = str(constraint)
             if key not in known and math.isfinite(metrics.get(constraint.name, math.nan)):
                 trial.set_constraint(key, constraint.violation(metrics))
 
@@ -558,10 +545,6 @@ def _evaluation(value: Mapping[str, Any]) -> Evaluation:
         notes=tuple(value["notes"]),
         device=value["device"],
     )
-
-
-def _constraint_key(constraint: Constraint) -> str:
-    return f"{constraint.name} {constraint.op} {constraint.bound:g}"
 
 
 def _aware(time: dt.datetime | None) -> dt.datetime | None:

@@ -27,14 +27,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import moocore
 import numpy as np
 import optuna
 from tables import RUNGS, TABLES, Table, load, share_of_front
 
+from automtl.search.rungs import judge
 from automtl.search.strategies import StrategyName, make_strategy
 from automtl.search.strategies.base import Observation, Rung, SearchSpace
-from automtl.search.strategies.genetic import layers
 from automtl.spec.domains import IntRange
 
 NUM_STARTUP = 10  # what Optuna's TPE and GP have
@@ -188,27 +187,14 @@ def search_with_rungs(
         losses = table.losses_at(index, stage).tolist()
         rungs[number].append(Rung(share=RUNGS[stage], losses=tuple(losses)))
         seen[stage].append(losses)
-        if survives(np.array(seen[stage]), len(seen[stage]) - 1):
+        feasible_N = np.zeros(len(seen[stage]))
+        if judge(np.array(seen[stage]), feasible_N, newcomer=-1, eta=ETA).goes_on:
             wait = (shares[stage + 1] - shares[stage]) * _speed(table, index)
             heapq.heappush(events, (now + wait, number, stage + 1))
         else:
             searcher.tell(number, None, rungs[number])
             start(now)
     return found, seconds
-
-
-def survives(losses_NM: Any, newcomer: int) -> bool:
-    """Whether the newcomer is among the best third: by layer, ties by hypervolume contribution."""
-    layer_N = layers(losses_NM)
-    quota = -(-len(losses_NM) // ETA)
-    ahead = int((layer_N < layer_N[newcomer]).sum())
-    peers = np.flatnonzero(layer_N == layer_N[newcomer])
-    if ahead + len(peers) <= quota:
-        return True
-    ref_M = losses_NM.max(axis=0) + 0.1 * np.maximum(np.ptp(losses_NM, axis=0), 1e-9)
-    share = moocore.hv_contributions(losses_NM[peers], ref=ref_M)
-    own = share[peers.tolist().index(newcomer)]
-    return ahead + int((share > own).sum()) < quota
 
 
 def _speed(table: Table, index: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +15,8 @@ from automtl.errors import TrialFailedError
 from automtl.models.cost import costs
 from automtl.records import TrialRecord
 from automtl.rundir import check_new
-from automtl.search.estimate import Schedule, remaining_epochs
+from automtl.search.estimate import make_schedule, remaining_epochs, remaining_evaluations
+from automtl.search.executor import room
 from automtl.search.fidelity import Ladder, count_positives, make_ladder
 from automtl.search.limits import device_s
 from automtl.search.plan import REFERENCE_DEPENDENCY, REFERENCE_FAMILY, budget, plan_trials
@@ -90,14 +91,12 @@ def dry_run(
     data = find_cached(spec)
     ladder = make_ladder(spec, _positives(spec, data))
     plan, num_trials = plan_trials(spec), budget(spec)
-    schedule = Schedule(
-        epochs=float(default(spec.search.epochs)), rungs=ladder.rungs, eta=spec.search.eta
-    )
+    schedule = make_schedule(spec, ladder)
     num_search = num_trials - len(plan)
     num_workers = _num_workers(spec, executor, workers, address)
     left = remaining_epochs(schedule, done, budget=num_trials, num_exempt=len(plan))
     whole = remaining_epochs(
-        Schedule(epochs=schedule.epochs, rungs=(), eta=schedule.eta),
+        replace(schedule, rungs=()),
         done,
         budget=num_trials,
         num_exempt=len(plan),
@@ -105,7 +104,7 @@ def dry_run(
     bursts = () if data is None or left == 0 else _bursts(spec, data)
     least, most, ends_by = None, None, ""
     if data is not None and bursts:
-        num_ends = _evaluations(schedule, done, num_trials, num_exempt=len(plan))
+        num_ends = remaining_evaluations(schedule, done, budget=num_trials, num_exempt=len(plan))
         taken = [_seconds(burst, data, left, num_ends) / (num_workers or 1) for burst in bursts]
         least, most = min(taken), max(taken)
         limit_s, limit = _limit(spec, study, done, num_workers or 1)
@@ -158,10 +157,10 @@ def _num_workers(spec: Spec, executor: str, workers: int | None, address: str | 
         return 1
     if workers is not None or address is not None:
         return workers
-    room = int(len(os.sched_getaffinity(0)) / spec.trial.cpus + 1e-9)
-    if spec.trial.device != "cpu" and spec.trial.gpus and (gpus := _num_gpus()):
-        room = min(room, int(gpus / spec.trial.gpus + 1e-9))
-    return max(1, room)
+    trial = spec.trial
+    num_gpus = _num_gpus() if trial.device != "cpu" and trial.gpus else 0
+    num_cpus = len(os.sched_getaffinity(0))
+    return max(1, room(num_cpus, num_gpus, cpus=trial.cpus, gpus=trial.gpus if num_gpus else 0))
 
 
 def _num_gpus() -> int:
@@ -207,16 +206,6 @@ def _typical(spec: Spec, data: EncodedData) -> list[TrialConfig]:
     sizes = [costs(config.model, data.features, data.tasks)["flops"] for config in configs]
     ends = {0, sizes.index(min(sizes)), sizes.index(max(sizes))}
     return [configs[index] for index in sorted(ends)]
-
-
-def _evaluations(
-    schedule: Schedule, done: Sequence[TrialRecord], num_trials: int, *, num_exempt: int
-) -> float:
-    """How many evaluations are still to come."""
-    to_start = max(0, num_trials - len(done))
-    exempt = min(to_start, max(0, num_exempt - sum(one.role != "search" for one in done)))
-    reached = sum(float(schedule.eta) ** -index for index in range(len(schedule.stops)))
-    return exempt * len(schedule.stops) + (to_start - exempt) * reached
 
 
 def _seconds(burst: Burst, data: EncodedData, epochs: float, num_evaluations: float) -> float:

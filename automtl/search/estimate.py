@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from automtl.records import TrialRecord, evaluation_epochs
+from automtl.search.fidelity import Ladder
+from automtl.spec.domains import default
+from automtl.spec.schema import Spec
 
-__all__ = ["Schedule", "done_epochs", "remaining_epochs"]
+__all__ = ["Schedule", "done_epochs", "make_schedule", "remaining_epochs", "remaining_evaluations"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,11 @@ class Schedule:
         stretches = enumerate(itertools.pairwise([done, *ahead]))
         return sum((end - start) * self._reached(index) for index, (start, end) in stretches)
 
+    @property
+    def expected_evaluations(self) -> float:
+        """How often a trial that is judged is evaluated."""
+        return sum(self._reached(index) for index in range(len(self.stops)))
+
     def _reached(self, index: int) -> float:
         """The share of those at a place that come `index` rungs further."""
         return float(self.eta) ** -index
@@ -56,6 +64,13 @@ class Schedule:
 def done_epochs(trials: Iterable[TrialRecord]) -> float:
     """Epochs that all trials together have seen, as far as their evaluations tell."""
     return sum(trial.evaluations[-1].epochs for trial in trials if trial.evaluations)
+
+
+def make_schedule(spec: Spec, ladder: Ladder) -> Schedule:
+    """That of a trial with the default number of epochs."""
+    return Schedule(
+        epochs=float(default(spec.search.epochs)), rungs=ladder.rungs, eta=spec.search.eta
+    )
 
 
 def remaining_epochs(
@@ -73,11 +88,25 @@ def remaining_epochs(
         for trial in trials
         if trial.state == "running"
     )
-    to_start = max(0, budget - len(trials))
-    exempt = max(0, num_exempt - sum(trial.role != "search" for trial in trials))
-    exempt = min(to_start, exempt)
+    exempt, judged = _to_start(trials, budget=budget, num_exempt=num_exempt)
     return (
         running
         + exempt * schedule.expected_epochs(exempt=True)
-        + (to_start - exempt) * schedule.expected_epochs(exempt=False)
+        + judged * schedule.expected_epochs(exempt=False)
     )
+
+
+def remaining_evaluations(
+    schedule: Schedule, trials: Iterable[TrialRecord], *, budget: int, num_exempt: int
+) -> float:
+    """Evaluations of the trials that will start; the rest as in `remaining_epochs`."""
+    exempt, judged = _to_start(list(trials), budget=budget, num_exempt=num_exempt)
+    return exempt * len(schedule.stops) + judged * schedule.expected_evaluations
+
+
+def _to_start(trials: Sequence[TrialRecord], *, budget: int, num_exempt: int) -> tuple[int, int]:
+    """How many trials are still to start: exempt ones, and others."""
+    to_start = max(0, budget - len(trials))
+    exempt = max(0, num_exempt - sum(trial.role != "search" for trial in trials))
+    exempt = min(to_start, exempt)
+    return exempt, to_start - exempt

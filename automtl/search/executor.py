@@ -15,7 +15,7 @@ from automtl.search.assignment import Assignment, Job
 from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
 
-__all__ = ["Executor", "LocalExecutor", "describe_failure"]
+__all__ = ["Executor", "LocalExecutor", "describe_failure", "room"]
 
 
 class Executor(Protocol):
@@ -83,3 +83,9 @@ def describe_failure(error: Exception) -> tuple[str, str]:
     known = isinstance(error, TrialFailedError)
     reason = text if known else f"{type(error).__name__}: {text}"
     return reason.splitlines()[0], "".join(traceback.format_exception(error))
+
+
+def room(num_cpus: float, num_gpus: float, *, cpus: float, gpus: float) -> int:
+    """How many trials run at once where each takes `cpus` and `gpus`; 0 GPUs do not count."""
+    fitting = int(num_cpus / cpus + 1e-9)
+    return min(fitting, int(num_gpus / gpus + 1e-9)) if gpus else fitting

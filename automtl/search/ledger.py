@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from automtl import records
-from automtl.config import Constraint, Evaluation, Objective, TrialConfig
-from automtl.records import Role, TrialRecord
+from automtl.config import Constraint, Evaluation, Objective
+from automtl.records import NewTrial, TrialRecord
 from automtl.spec.schema import Spec
 
 __all__ = ["Ledger", "MemoryLedger"]
@@ -33,19 +33,7 @@ class Ledger(Protocol):
     def set_ended(self, why: str) -> None: ...
     def set_wall_s(self, wall_s: float) -> None: ...
     def add_rejected(self, num_configs: int) -> None: ...
-    def start(
-        self,
-        *,
-        role: Role,
-        params: Mapping[str, Any],
-        distributions: Mapping[str, Any],
-        config: TrialConfig,
-        seed: int,
-        in_space: bool = True,
-        violations: Mapping[Constraint, float] | None = None,
-        planned: str = "",
-        origin: int | None = None,
-    ) -> TrialRecord: ...
+    def start(self, trial: NewTrial) -> TrialRecord: ...
     def add_evaluation(self, number: int, evaluation: Evaluation) -> None: ...
     def complete(self, number: int) -> None: ...
     def prune(
@@ -87,37 +75,25 @@ class MemoryLedger:
     def add_rejected(self, num_configs: int) -> None:
         self.num_rejected += num_configs
 
-    def start(
-        self,
-        *,
-        role: Role,
-        params: Mapping[str, Any],
-        distributions: Mapping[str, Any],
-        config: TrialConfig,
-        seed: int,
-        in_space: bool = True,
-        violations: Mapping[Constraint, float] | None = None,
-        planned: str = "",
-        origin: int | None = None,
-    ) -> TrialRecord:
+    def start(self, trial: NewTrial) -> TrialRecord:
         number = len(self._records)
         record = TrialRecord(
             number=number,
             state="running",
-            role=role,
-            params=params,
-            config=config,
+            role=trial.role,
+            params=trial.params,
+            config=trial.config,
             evaluations=(),
             values=None,
-            feasible=all(violation <= 0 for violation in (violations or {}).values()),
-            in_space=in_space,
+            feasible=all(violation <= 0 for violation in trial.violations.values()),
+            in_space=trial.in_space,
             reason="",
             traceback="",
             started=self._now(),
             finished=None,
-            seed=seed,
-            origin=number if origin is None else origin,
-            planned=planned,
+            seed=trial.seed,
+            origin=number if trial.origin is None else trial.origin,
+            planned=trial.planned,
             has_weights=False,
         )
         self._records.append(record)

@@ -6,6 +6,7 @@ nothing that a kill could lose.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -24,7 +25,7 @@ from automtl.config import (
 )
 from automtl.errors import SearchFailedError
 from automtl.models.cost import costs
-from automtl.records import TrialRecord
+from automtl.records import NewTrial, TrialRecord
 from automtl.search.assignment import Assignment
 from automtl.search.ledger import Ledger
 from automtl.search.limits import Spent, device_s, used_up
@@ -188,32 +189,41 @@ class SearchLoop:
             if planned is None:
                 self._exhausted = self._why_exhausted(proposal)
             return None
-        record = self._ledger.start(
-            role=planned.role if planned else "search",
-            params=proposal.params,
-            distributions=self._sampler.distributions(proposal.params),
-            config=proposal.config,
-            seed=trial_seed(self._spec.search.seed, number),
-            in_space=planned.in_space if planned else True,
-            violations=self._violations(proposal.config),
-            planned=planned.key if planned else "",
+        return self._start(
+            NewTrial(
+                role=planned.role if planned else "search",
+                params=proposal.params,
+                config=proposal.config,
+                seed=trial_seed(self._spec.search.seed, number),
+                in_space=planned.in_space if planned else True,
+                planned=planned.key if planned else "",
+            )
         )
-        return _assignment(record)
 
     def _retry(self, interrupted: TrialRecord) -> Assignment:
         """The same trial once more, under a new number, as if the kill had not been."""
-        record = self._ledger.start(
-            role=interrupted.role,
-            params=interrupted.params,
-            distributions=self._sampler.distributions(interrupted.params),
-            config=interrupted.config,
-            seed=interrupted.seed,
-            in_space=interrupted.in_space,
-            violations=self._violations(interrupted.config),
-            planned=interrupted.planned,
-            origin=interrupted.origin,
+        return self._start(
+            NewTrial(
+                role=interrupted.role,
+                params=interrupted.params,
+                config=interrupted.config,
+                seed=interrupted.seed,
+                in_space=interrupted.in_space,
+                planned=interrupted.planned,
+                origin=interrupted.origin,
+            )
         )
-        return _assignment(record)
+
+    def _start(self, trial: NewTrial) -> Assignment:
+        """Starts `trial`, with what follows from its knobs and its configuration."""
+        record = self._ledger.start(
+            dataclasses.replace(
+                trial,
+                distributions=self._sampler.distributions(trial.params),
+                violations=self._violations(trial.config),
+            )
+        )
+        return Assignment(number=record.number, config=record.config, seed=record.seed)
 
     def _violations(self, config: TrialConfig) -> Mapping[Constraint, float]:
         """The constraints that the configuration alone decides."""
@@ -232,19 +242,14 @@ class SearchLoop:
             if constraint.name in MEASURED_COSTS and constraint.violation(measured) > 0:
                 value = measured[constraint.name]
                 return (
-                    f"not trained: {constraint.name} is {value:.3g}, and {constraint.name} "
-                    f"{constraint.op} {constraint.bound:g} is asked for"
+                    f"not trained: {constraint.name} is {value:.3g}, and {constraint} is asked for"
                 )
         return ""
 
     def _why_exhausted(self, end: Exhausted) -> str:
         if end.reason == "duplicates":
             return "every configuration of the space has been tried"
-        limits = ", ".join(
-            f"{c.name} {c.op} {c.bound:g}"
-            for c in self._ledger.constraints
-            if c.name in CONFIGURED_COSTS
-        )
+        limits = ", ".join(str(c) for c in self._ledger.constraints if c.name in CONFIGURED_COSTS)
         return (
             f"{end.num_rejected:,} configurations in a row break {limits}; allow more, or make "
             "the space smaller"
@@ -279,7 +284,3 @@ def _to_retry(history: tuple[TrialRecord, ...]) -> TrialRecord | None:
 def _is_lost(record: TrialRecord) -> bool:
     """Whether its machine died, not the search: only that is counted."""
     return record.state == "interrupted" and bool(record.reason)
-
-
-def _assignment(record: TrialRecord) -> Assignment:
-    return Assignment(number=record.number, config=record.config, seed=record.seed)

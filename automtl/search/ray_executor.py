@@ -19,6 +19,7 @@ from ray import tune
 
 from automtl.errors import RunError
 from automtl.search.assignment import Job
+from automtl.search.executor import room
 from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
 from automtl.search.ray_tune import Bridge, TrialActor, TuneLookout, TuneScheduler, TuneSearcher
@@ -94,16 +95,15 @@ class RayExecutor:
             bridge.raise_error()
 
     def _num_workers(self, gpus: float) -> int:
-        resources = _resources()
-        room = int(resources.get("CPU", 0) / self.cpus + 1e-9)
-        if gpus:
-            room = min(room, int(resources["GPU"] / gpus + 1e-9))
-        if room < 1:
+        have = _resources()
+        num_cpus, num_gpus = have.get("CPU", 0), have.get("GPU", 0)
+        fitting = room(num_cpus, num_gpus, cpus=self.cpus, gpus=gpus)
+        if fitting < 1:
             raise RunError(
                 f"trial.cpus: a trial takes {self.cpus:g} CPUs and {gpus:g} GPUs, and Ray has "
-                f"{resources.get('CPU', 0):g} and {resources.get('GPU', 0):g}; ask for less"
+                f"{num_cpus:g} and {num_gpus:g}; ask for less"
             )
-        return room if self.workers is None else self.workers
+        return fitting if self.workers is None else self.workers
 
     @contextmanager
     def _cluster(self, scratch: Path) -> Iterator[None]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from automtl.config import Evaluation, Precision
 from automtl.errors import TrialFailedError
+from automtl.records import is_last
 from automtl.rundir import weights_name
 from automtl.search.assignment import Assignment
 from automtl.search.heartbeat import OnStep, beating
@@ -65,7 +66,7 @@ class TrialJob:
         if self.latency_batch is not None:
             yield trainer.measure_latency(self.latency_batch)
         for evaluation in trainer.run():
-            if evaluation.epochs >= assignment.config.train.epochs:
+            if is_last(evaluation.epochs, assignment.config):
                 self._save(trainer.model, assignment.number)
             yield evaluation
 

@@ -14,7 +14,7 @@ from unittest import mock
 import optuna
 
 from automtl.config import Evaluation, FeatureSchema, TaskSchema, TrialConfig
-from automtl.records import TrialRecord
+from automtl.records import NewTrial, TrialRecord
 from automtl.search import loop as loop_module
 from automtl.search import sampler as sampler_module
 from automtl.search.assignment import Assignment
@@ -136,9 +136,9 @@ class _Ledger(MemoryLedger):
         super().__init__(*args, **options)
         self._judged = judged
 
-    def start(self, **options: Any) -> TrialRecord:
-        role = "search" if options["role"] in self._judged else options["role"]
-        return super().start(**options | {"role": role})
+    def start(self, trial: NewTrial) -> TrialRecord:
+        role = "search" if trial.role in self._judged else trial.role
+        return super().start(replace(trial, role=role))
 
 
 def ours(

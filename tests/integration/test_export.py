@@ -22,7 +22,7 @@ from automtl.search.run import run_search
 from automtl.search.trial import TrialJob
 from automtl.spec.load import load_spec
 from automtl.spec.schema import FAMILY_BLOCKS
-from automtl.study import Study
+from automtl.study import NewTrial, Study
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "front_on_test.py"
 
@@ -65,12 +65,14 @@ def study(root):
         config = TrialConfig(model=model, train=train)
         is_reference = (family, dependency) == ("single_task", "none")
         record = study.start(
-            role="reference" if is_reference else "search",
-            params={},
-            distributions={},
-            config=config,
-            seed=len(study.trials()),
-            in_space=not is_reference,
+            NewTrial(
+                role="reference" if is_reference else "search",
+                params={},
+                distributions={},
+                config=config,
+                seed=len(study.trials()),
+                in_space=not is_reference,
+            )
         )
         for evaluation in job.run(
             Assignment(number=record.number, config=config, seed=record.seed)

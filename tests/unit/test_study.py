@@ -18,7 +18,7 @@ from support.fake_job import FakeData, fake_metrics, fake_spec
 from automtl.config import Evaluation, ModelConfig, TrainConfig, TrialConfig
 from automtl.errors import RunError
 from automtl.spec.load import load_spec
-from automtl.study import Study, TrialRecord
+from automtl.study import NewTrial, Study, TrialRecord
 
 SPEC = fake_spec(constraints=["params <= 1e6", "buy.auc >= 0.1"])
 
@@ -37,12 +37,8 @@ def study(run_dir: Path) -> Iterator[Study]:
 
 def start(study: Study, *, lr: float = 1e-3, **given: Any) -> TrialRecord:
     config = TrialConfig(model=ModelConfig(family="mmoe"), train=TrainConfig(lr=lr))
-    return study.start(
-        **(
-            {"role": "search", "params": {}, "distributions": {}, "config": config, "seed": 7}
-            | given
-        )
-    )
+    plain = {"role": "search", "params": {}, "distributions": {}, "config": config, "seed": 7}
+    return study.start(NewTrial(**(plain | given)))
 
 
 def evaluation(config: TrialConfig, epochs: float = 1.0, **metrics: float) -> Evaluation:

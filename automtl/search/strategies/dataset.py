@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from automtl import pareto
 from automtl.search.strategies.base import Observation
-from automtl.search.strategies.genetic import layers
 
 __all__ = ["MAX_POINTS", "Dataset", "learnable", "prefix", "violations"]
 
@@ -96,7 +96,7 @@ def _ceiling(losses_NM: Floats) -> Floats:
 def _informative(losses_NM: Floats) -> list[int]:
     if len(losses_NM) <= MAX_POINTS:
         return list(range(len(losses_NM)))
-    order = np.argsort(layers(losses_NM), kind="stable")
+    order = np.argsort(pareto.layers(losses_NM), kind="stable")
     best, others = order[: MAX_POINTS // 2], order[MAX_POINTS // 2 :]
     even = np.linspace(0, len(others) - 1, MAX_POINTS - len(best)).round().astype(int)
     return sorted([*best.tolist(), *others[even].tolist()])

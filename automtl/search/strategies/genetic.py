@@ -6,7 +6,6 @@ that a proposal follows from the trials so far, whoever is still running.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,13 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automtl.pareto import pareto_front
+from automtl import pareto
 from automtl.search.strategies.base import Choose, Observation, SearchSpace, generator, has_begun
 from automtl.search.strategies.chance import choose_randomly, random_draws
 from automtl.search.strategies.unit import is_ordered, place, value_at
 from automtl.spec.domains import Domain, contains
 
-__all__ = ["Genetic", "crowding", "layers"]
+__all__ = ["Genetic", "crowding"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,17 +68,6 @@ class Genetic:
         return value_at(domain, float(np.abs(np.mod(unit + 1, 2) - 1)))
 
 
-def layers(losses_NM: Floats) -> npt.NDArray[np.int64]:
-    """layer_N: 0 for the front, 1 for the front of the others, and so on."""
-    layer_N = np.full(len(losses_NM), -1)
-    for layer in itertools.count():
-        left = np.flatnonzero(layer_N < 0)
-        if len(left) == 0:
-            return layer_N
-        layer_N[left[pareto_front(losses_NM[left])]] = layer
-    raise AssertionError
-
-
 def crowding(losses_NM: Floats) -> Floats:
     """distance_N: the sum over the objectives of the gap between the neighbours, in ranges; the
     ends have infinite ones."""
@@ -98,7 +86,7 @@ def _best(complete: Sequence[Observation]) -> list[Mapping[str, Any]]:
     broken_N = np.array([sum(max(v, 0.0) for v in one.violations.values()) for one in complete])
     layer_N, crowding_N = np.zeros(len(complete)), np.zeros(len(complete))
     feasible = np.flatnonzero(broken_N == 0)
-    layer_N[feasible] = layers(losses_NM[feasible])
+    layer_N[feasible] = pareto.layers(losses_NM[feasible])
     for layer in set(layer_N[feasible].tolist()):
         members = feasible[layer_N[feasible] == layer]
         crowding_N[members] = crowding(losses_NM[members])

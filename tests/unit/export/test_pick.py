@@ -8,7 +8,7 @@ from automtl.config import Evaluation, ModelConfig, TrainConfig, TrialConfig
 from automtl.errors import RunError
 from automtl.export.pick import choices, pick
 from automtl.spec.schema import Spec
-from automtl.study import Study
+from automtl.study import NewTrial, Study
 
 CONFIG = TrialConfig(model=ModelConfig(family="mmoe"), train=TrainConfig())
 SPEC = {
@@ -39,7 +39,7 @@ def add(study, click, buy, logloss, params, *, role="search", in_space=True, end
     """One trial with these values, ended as said."""
     values = {"click.auc": click, "buy.joint_auc": buy, "buy.logloss": logloss, "params": params}
     record = study.start(
-        role=role, params={}, distributions={}, config=CONFIG, seed=0, in_space=in_space
+        NewTrial(role=role, params={}, distributions={}, config=CONFIG, seed=0, in_space=in_space)
     )
     if end == "running":
         return
