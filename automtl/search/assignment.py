@@ -1,14 +1,14 @@
-"""What travels to a worker, and what the worker does with it."""
+"""What travels to a worker, what the worker does with it, and who hears of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from automtl.config import Evaluation, TrialConfig
 
-__all__ = ["Assignment", "Job"]
+__all__ = ["Assignment", "Job", "Loop"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +25,24 @@ class Job(Protocol):
 
     def run(self, assignment: Assignment) -> Iterator[Evaluation]:
         """Trains from one evaluation to the next; whoever iterates may stop early."""
+
+
+class Loop(Protocol):
+    """What an executor asks and tells: `propose` whenever it could start a trial, `report` at each
+    evaluation, and one of `complete`, `fail` and `lose` when a trial has ended."""
+
+    def propose(self) -> Assignment | Literal["wait", "finished"]:
+        """The next trial to run. "wait": nothing now, ask again when a running trial has ended.
+        "finished": never again."""
+
+    def report(self, number: int, evaluation: Evaluation) -> Literal["continue", "stop"]:
+        """Keeps an evaluation and says whether to go on. After "stop" comes `complete`."""
+
+    def complete(self, number: int) -> None:
+        """The trial ran to its end, or was stopped."""
+
+    def fail(self, number: int, reason: str, traceback: str = "") -> None:
+        """The trial died; the others go on."""
+
+    def lose(self, number: int, reason: str) -> None:
+        """The trial died with its machine, of no fault of its own."""

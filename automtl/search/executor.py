@@ -8,20 +8,20 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Protocol
+from typing import Literal, Protocol
 
 from automtl.errors import TrialFailedError
-from automtl.search.assignment import Assignment, Job
+from automtl.search.assignment import Assignment, Job, Loop
 from automtl.search.heartbeat import Watchdog
-from automtl.search.loop import SearchLoop
+from automtl.spec.schema import TrialSpec
 
-__all__ = ["Executor", "LocalExecutor", "describe_failure", "room"]
+__all__ = ["Executor", "LocalExecutor", "describe_failure", "make_executor", "room"]
 
 
 class Executor(Protocol):
     """Runs a job on what the loop proposes until the loop has no more."""
 
-    def run(self, loop: SearchLoop, job: Job) -> None:
+    def run(self, loop: Loop, job: Job) -> None:
         """Tells the loop of every evaluation and every end; a trial's failure is no exception."""
 
 
@@ -37,14 +37,14 @@ class LocalExecutor:
     def __init__(self, watchdog: Watchdog | None = None) -> None:
         self.watchdog = watchdog
 
-    def run(self, loop: SearchLoop, job: Job) -> None:
+    def run(self, loop: Loop, job: Job) -> None:
         while isinstance(assignment := loop.propose(), Assignment):
             self._run_trial(loop, job, assignment)
             if self.watchdog is not None:
                 self.watchdog.ended(assignment.number)
         assert assignment == "finished", "no trial runs, so there is nothing to wait for"
 
-    def _run_trial(self, loop: SearchLoop, job: Job, assignment: Assignment) -> None:
+    def _run_trial(self, loop: Loop, job: Job, assignment: Assignment) -> None:
         evaluations = job.run(assignment)
         while True:
             try:
@@ -75,6 +75,28 @@ class LocalExecutor:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
+
+
+def make_executor(
+    name: Literal["ray", "local"],
+    trial: TrialSpec,
+    watchdog: Watchdog,
+    *,
+    workers: int | None,
+    address: str | None,
+) -> Executor:
+    """The executor called `name`, for trials that take what `trial` says."""
+    if name == "local":
+        return LocalExecutor(watchdog)
+    from automtl.search.ray_executor import RayExecutor  # here: importing Ray takes a second
+
+    return RayExecutor(
+        workers=workers,
+        cpus=trial.cpus,
+        gpus=0.0 if trial.device == "cpu" else trial.gpus,
+        address=address,
+        watchdog=watchdog,
+    )
 
 
 def describe_failure(error: Exception) -> tuple[str, str]:

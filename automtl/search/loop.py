@@ -31,6 +31,7 @@ from automtl.search.ledger import Ledger
 from automtl.search.limits import Spent, device_s, used_up
 from automtl.search.plan import PlannedTrial, budget, plan_trials
 from automtl.search.progress import Progress, Silent
+from automtl.search.retry import again, lose, to_retry
 from automtl.search.rungs import stop_reason
 from automtl.search.sampler import Exhausted, Proposal, Sampler, accept_all
 from automtl.spec.schema import Spec
@@ -91,8 +92,8 @@ class SearchLoop:
         if why := used_up(self._spec.search, self._spent(started)):
             self._ledger.set_ended(why)
             return "finished"
-        if (interrupted := _to_retry(history)) is not None:
-            return self._retry(interrupted)
+        if (interrupted := to_retry(history)) is not None:
+            return self._start(again(interrupted))
         self._sampler.learn(history)
         known = {record.planned for record in history} | self._skipped
         for planned in self._plan:
@@ -152,12 +153,8 @@ class SearchLoop:
 
     def lose(self, number: int, reason: str) -> None:
         """The trial died with its machine, of no fault of its own: it is run again, once."""
-        origin = self._ledger.get(number).origin
-        if any(r.origin == origin and _is_lost(r) for r in self._ledger.history()):
-            self.fail(number, f"{reason}, for the second time")
-        else:
-            self._ledger.interrupt(number, reason)
-            self._ended(number)
+        lose(self._ledger, number, reason)
+        self._ended(number)
 
     def is_finished(self) -> bool:
         """Whether no more trials will start; some may still run."""
@@ -197,20 +194,6 @@ class SearchLoop:
                 seed=trial_seed(self._spec.search.seed, number),
                 in_space=planned.in_space if planned else True,
                 planned=planned.key if planned else "",
-            )
-        )
-
-    def _retry(self, interrupted: TrialRecord) -> Assignment:
-        """The same trial once more, under a new number, as if the kill had not been."""
-        return self._start(
-            NewTrial(
-                role=interrupted.role,
-                params=interrupted.params,
-                config=interrupted.config,
-                seed=interrupted.seed,
-                in_space=interrupted.in_space,
-                planned=interrupted.planned,
-                origin=interrupted.origin,
             )
         )
 
@@ -273,14 +256,3 @@ class SearchLoop:
         self._ledger.set_wall_s(self._clock() - self._searched_from_s)
         self._ledger.drop_weights()
         self._progress.on_trial(record)
-
-
-def _to_retry(history: tuple[TrialRecord, ...]) -> TrialRecord | None:
-    """The first trial whose latest start a kill has interrupted."""
-    latest = {record.origin: record for record in history}  # history is in the order of starts
-    return next((record for record in latest.values() if record.state == "interrupted"), None)
-
-
-def _is_lost(record: TrialRecord) -> bool:
-    """Whether its machine died, not the search: only that is counted."""
-    return record.state == "interrupted" and bool(record.reason)

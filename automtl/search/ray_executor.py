@@ -18,10 +18,9 @@ import ray
 from ray import tune
 
 from automtl.errors import RunError
-from automtl.search.assignment import Job
+from automtl.search.assignment import Job, Loop
 from automtl.search.executor import room
 from automtl.search.heartbeat import Watchdog
-from automtl.search.loop import SearchLoop
 from automtl.search.ray_tune import Bridge, TrialActor, TuneLookout, TuneScheduler, TuneSearcher
 from automtl.search.scratch import scratch_directory
 
@@ -61,7 +60,7 @@ class RayExecutor:
         self.workers, self.cpus, self.gpus, self.address = workers, cpus, gpus, address
         self.watchdog = watchdog
 
-    def run(self, loop: SearchLoop, job: Job) -> None:
+    def run(self, loop: Loop, job: Job) -> None:
         """Raises RunError if the cluster cannot be joined or has no room for one trial."""
         with ExitStack() as stack:
             stack.enter_context(_environment(DRIVER_ENVIRONMENT))

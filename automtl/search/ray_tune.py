@@ -20,10 +20,9 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from automtl.config import Evaluation
-from automtl.search.assignment import Assignment, Job
+from automtl.search.assignment import Assignment, Job, Loop
 from automtl.search.executor import describe_failure
 from automtl.search.heartbeat import Watchdog
-from automtl.search.loop import SearchLoop
 
 __all__ = [
     "Bridge",
@@ -55,7 +54,7 @@ class Bridge:
     the search ends, and `raise_error` throws it.
     """
 
-    def __init__(self, loop: SearchLoop, job: Job, watchdog: Watchdog | None) -> None:
+    def __init__(self, loop: Loop, job: Job, watchdog: Watchdog | None) -> None:
         self.loop, self.job, self.watchdog = loop, job, watchdog
         self.numbers: dict[str, int] = {}  # Tune's id of a running trial -> its number
         self.deaths: dict[str, Death] = {}

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from automtl.config import MEASURED_COSTS
 from automtl.data.cache import EncodedData, open_data
-from automtl.errors import RunError
 from automtl.rundir import check_new
-from automtl.search.executor import Executor, LocalExecutor
+from automtl.search.disk import disk_failures_explained
+from automtl.search.executor import make_executor
 from automtl.search.fidelity import Ladder, count_positives, make_ladder
 from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
@@ -23,13 +20,6 @@ from automtl.spec.schema import Spec
 from automtl.study import Study
 
 __all__ = ["run_search"]
-
-DISK_FAILURES = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EIO: "the disk cannot be read or written",
-    errno.EROFS: "the disk has become read-only",
-}
 
 
 def run_search(
@@ -62,7 +52,7 @@ def run_search(
         check_new(run_dir)
         data = open_data(spec)
         study = Study.create(run_dir, spec, data)
-    with _disk_failures_explained(study), study.writing():
+    with disk_failures_explained(study.run_dir, go_on="go on with --resume"), study.writing():
         study.set_budget(budget(spec))
         ladder = make_ladder(spec, count_positives(data.rows("train"), data.tasks))
         loop = SearchLoop(
@@ -76,7 +66,9 @@ def run_search(
         try:
             if not loop.is_finished():
                 watchdog = Watchdog(study.alive_dir, stall_s=60 * spec.trial.stall_minutes)
-                runner = _make_executor(executor, spec, watchdog, workers=workers, address=address)
+                runner = make_executor(
+                    executor, spec.trial, watchdog, workers=workers, address=address
+                )
                 runner.run(loop, _make_job(study, spec, data, ladder))
         finally:
             progress.on_end(study)
@@ -101,38 +93,3 @@ def _asks_for_latency(spec: Spec) -> bool:
     names = {one.name for one in spec.objective_list()}
     names |= {one.name for one in spec.constraint_list()}
     return not names.isdisjoint(MEASURED_COSTS)
-
-
-@contextmanager
-def _disk_failures_explained(study: Study) -> Iterator[None]:
-    """A disk that fails the search itself is a RunError; what was written before can be read."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in DISK_FAILURES:
-            raise
-        raise RunError(
-            f"{error.filename or study.run_dir}: {DISK_FAILURES[error.errno]} "
-            f"({error.strerror}), so the search has ended; make room, and go on with --resume"
-        ) from error
-
-
-def _make_executor(
-    name: Literal["ray", "local"],
-    spec: Spec,
-    watchdog: Watchdog,
-    *,
-    workers: int | None,
-    address: str | None,
-) -> Executor:
-    if name == "local":
-        return LocalExecutor(watchdog)
-    from automtl.search.ray_executor import RayExecutor  # here: importing Ray takes a second
-
-    return RayExecutor(
-        workers=workers,
-        cpus=spec.trial.cpus,
-        gpus=0.0 if spec.trial.device == "cpu" else spec.trial.gpus,
-        address=address,
-        watchdog=watchdog,
-    )

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from automtl.config import Evaluation
-from automtl.search.assignment import Assignment, Job
+from automtl.search.assignment import Assignment, Job, Loop
 from automtl.search.executor import describe_failure
-from automtl.search.loop import SearchLoop
 from automtl.study import Arrival, Study
 
 __all__ = ["ReplayExecutor", "SimulatedExecutor"]
@@ -34,7 +33,7 @@ class SimulatedExecutor:
     def clock(self) -> float:
         return self.now_s
 
-    def run(self, loop: SearchLoop, job: Job) -> None:
+    def run(self, loop: Loop, job: Job) -> None:
         running: list[_Running] = []
         may_start = True
         while True:
@@ -55,7 +54,7 @@ class SimulatedExecutor:
             else:
                 self._advance(running, loop, trial)
 
-    def _advance(self, running: list[_Running], loop: SearchLoop, trial: _Running) -> None:
+    def _advance(self, running: list[_Running], loop: Loop, trial: _Running) -> None:
         """Puts off what `trial` says next until it is due."""
         try:
             trial.evaluation = next(trial.evaluations, None)
@@ -96,7 +95,7 @@ class ReplayExecutor:
         }
         self._arrivals: Sequence[Arrival] = study.arrivals()
 
-    def run(self, loop: SearchLoop) -> None:
+    def run(self, loop: Loop) -> None:
         """Raises AssertionError where the loop starts another trial."""
         for arrival in self._arrivals:
             match arrival:
