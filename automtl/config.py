@@ -16,6 +16,7 @@ __all__ = [
     "MEASURED_COSTS",
     "METRICS",
     "MODEL_COSTS",
+    "SMALLEST_PROBABILITY",
     "CategoricalFeature",
     "Constraint",
     "Dependency",
@@ -78,6 +79,7 @@ METRICS: Mapping[TaskKind, Mapping[str, Direction]] = {
     },
     "regression": {"mae": "minimize", "rmse": "minimize"},
 }
+SMALLEST_PROBABILITY = 1e-7  # log losses keep predictions this far from 0 and 1
 CONFIGURED_COSTS: tuple[str, ...] = ("params", "params.embedding", "params.dense", "flops")
 MEASURED_COSTS: tuple[str, ...] = ("latency_ms",)  # of the built model, before it is trained
 MODEL_COSTS: tuple[str, ...] = (*CONFIGURED_COSTS, *MEASURED_COSTS)

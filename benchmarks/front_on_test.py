@@ -1,6 +1,6 @@
 """A finished search on TEST rows: the knee, the best of each task and the single_task reference.
 
-    python benchmarks/front_on_test.py RUN [--group user_id] [--resamples 1000] [--seed 0]
+    python benchmarks/front_on_test.py RUN [--group user_id]
 
 Every pick is exported and scores the raw test rows as `automtl predict` would. Prints Markdown:
 each AUC with its standard error, the gap to single_task with a 95 % interval, and the validation
@@ -45,23 +45,14 @@ class Line:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, help="the run's directory")
-    parser.add_argument("--group", help="resample whole groups: a column, such as user_id")
-    parser.add_argument("--resamples", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0, help="of the resampling")
-    options = parser.parse_args(arguments)
-    print(
-        front_on_test(
-            Study.open(options.run),
-            group=options.group,
-            num_resamples=options.resamples,
-            seed=options.seed,
-        )
+    parser.add_argument(
+        "--group", help="rows with the same value of this column are drawn together"
     )
+    options = parser.parse_args(arguments)
+    print(front_on_test(Study.open(options.run), group=options.group))
 
 
-def front_on_test(
-    study: Study, *, group: str | None = None, num_resamples: int = 1000, seed: int = 0
-) -> str:
+def front_on_test(study: Study, *, group: str | None = None) -> str:
     """The report as Markdown. RunError without a reference, or without test rows."""
     data = encoded_data(study)
     if not data.num_rows["test"]:
@@ -85,8 +76,6 @@ def front_on_test(
                 scored,
                 reference=None if "reference" in names else predictions[-1],
                 groups_N=groups_N,
-                num_resamples=num_resamples,
-                seed=seed,
             ),
         )
         for names, bundle, scored in zip(picks, bundles, predictions, strict=True)
@@ -94,7 +83,7 @@ def front_on_test(
     how = "DeLong, rows taken as independent"
     if group is not None:
         num_groups = rows[group].n_unique()
-        how = f"bootstrap of {num_groups:,} whole {group} groups, {num_resamples:,} resamples"
+        how = f"Obuchowski, rows drawn together by {group}, {num_groups:,} groups"
     return "\n\n".join(report(study, lines, how))
 
 

@@ -26,9 +26,8 @@ import polars as pl
 import torch
 from arrays import ArrayData
 from numpy.typing import NDArray
-from scipy import stats
 
-from automtl.analysis.confidence import Interval
+from automtl.analysis.interval import Interval, student_interval
 from automtl.config import Evaluation, TrialConfig
 from automtl.data.cache import Rows
 from automtl.data.encode import Encoder
@@ -52,7 +51,6 @@ __all__ = [
 Floats = NDArray[np.float64]
 World = TypeVar("World", bound=Hashable)
 Name = TypeVar("Name", bound=Hashable)
-LEVEL = 0.95
 # read when a process starts: set here, they hold for the processes to come
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "POLARS_MAX_THREADS": "1"}
 
@@ -146,9 +144,7 @@ def t_interval(values_S: Floats) -> Interval:
     seed by seed it is the paired interval.
     """
     error = float(values_S.std(ddof=1)) / math.sqrt(len(values_S))
-    reach = float(stats.t.ppf(0.5 + LEVEL / 2, df=len(values_S) - 1)) * error
-    mean = float(values_S.mean())
-    return Interval(estimate=mean, low=mean - reach, high=mean + reach, standard_error=error)
+    return student_interval(float(values_S.mean()), standard_error=error, degrees=len(values_S) - 1)
 
 
 def interval_text(values_S: Floats, *, signed: bool = False) -> str:

@@ -39,7 +39,7 @@ from searches.simulated import Outcome, by_hand, ours
 from searches.surrogate import Surrogate
 
 from automtl import pareto
-from automtl.analysis.confidence import Interval
+from automtl.analysis.interval import Interval
 from automtl.config import Objective
 from automtl.data.cache import open_data
 from automtl.spec.load import load_spec

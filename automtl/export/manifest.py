@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from automtl.analysis.confidence import Interval
+from automtl.analysis.interval import Interval
 from automtl.config import (
     FeatureSchema,
     Objective,

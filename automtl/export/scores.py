@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from automtl.analysis.confidence import auc_interval, paired_auc_difference
+from automtl.analysis.estimates import Estimate, compare, estimate
 from automtl.config import TaskSchema
 from automtl.export.manifest import AucScore
-from automtl.training.metrics import auc_cases
+from automtl.training.metrics import AucCase, auc_cases
 
 __all__ = ["auc_scores"]
 
@@ -27,45 +27,36 @@ def auc_scores(
     *,
     reference: Predictions | None = None,
     groups_N: ArrayLike | None = None,
-    num_resamples: int = 1000,
-    seed: int = 0,
 ) -> tuple[AucScore, ...]:
     """Every AUC of `predictions`, and its gap to that of `reference`, with 95 % intervals.
 
-    DeLong, or a bootstrap over whole groups where `groups_N` is given (`analysis.confidence`).
+    They hold the models fixed. Rows with equal `groups_N` are drawn together; without them every
+    row is drawn alone (`analysis.clusters`).
     """
     groups = None if groups_N is None else np.asarray(groups_N)
     scores: list[AucScore] = []
     for case in auc_cases(labels_NK, tasks):
-        num_positives = int(case.labels_J.sum())
-        if min(num_positives, len(case.labels_J) - num_positives) < 2:
-            auc = gap = None
-        else:
-            groups_J = None if groups is None else groups[case.rows_J]
-            scores_J = predictions[case.prediction][case.rows_J]
-            auc = auc_interval(
-                case.labels_J, scores_J, groups=groups_J, num_resamples=num_resamples, seed=seed
-            )
-            gap = (
-                None
-                if reference is None
-                else paired_auc_difference(
-                    case.labels_J,
-                    scores_J,
-                    reference[case.prediction][case.rows_J],
-                    groups_J,
-                    num_resamples=num_resamples,
-                    seed=seed,
-                )
-            )
+        found = _estimate(case, predictions, groups)
+        other = None if reference is None else _estimate(case, reference, groups)
         scores.append(
             AucScore(
                 name=case.name,
                 space=case.space,
                 num_rows=len(case.labels_J),
-                num_positives=num_positives,
-                auc=auc,
-                gap=gap,
+                num_positives=int(case.labels_J.sum()),
+                auc=None if found is None else found.rows,
+                gap=None if found is None or other is None else compare(found, other).rows,
             )
         )
     return tuple(scores)
+
+
+def _estimate(
+    case: AucCase, predictions: Predictions, groups_N: NDArray[np.generic] | None
+) -> Estimate | None:
+    return estimate(
+        "auc",
+        labels_J=case.labels_J,
+        scores_SJ=predictions[case.prediction][case.rows_J][None],
+        groups_J=None if groups_N is None else groups_N[case.rows_J],
+    )

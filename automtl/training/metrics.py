@@ -13,13 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from automtl.config import TaskSchema
+from automtl.config import SMALLEST_PROBABILITY, TaskSchema
 from automtl.models.dependency import joint_labels
 from automtl.models.model import joint_name
 
 __all__ = ["AucCase", "auc", "auc_cases", "evaluate", "log_loss"]
 
-SMALLEST_PROBABILITY = 1e-7
 Values = Tensor | NDArray[np.float32]
 
 

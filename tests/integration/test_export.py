@@ -128,14 +128,14 @@ def benchmark():
 
 
 def test_the_benchmark_tells_every_pick_on_test_rows(study, benchmark, capsys):
-    benchmark.main([str(study.run_dir), "--group", "user_id", "--resamples", "30"])
+    benchmark.main([str(study.run_dir), "--group", "user_id"])
     said = capsys.readouterr().out
     rows = make_rows().filter(pl.col("split") == "test")
     num_clicks, num_sold = rows["click"].sum(), rows["conversion"].sum()
     assert f"on TEST: {rows.height:,} rows" in said
     assert f"- `click.auc`, all rows: {rows.height:,}, of which {num_clicks:,} positive" in said
     assert f"- `buy.auc`, rows with click = 1: {num_clicks:,}, of which {num_sold:,}" in said
-    assert f"bootstrap of {rows['user_id'].n_unique()} whole user_id groups, 30 resamples" in said
+    assert f"rows drawn together by user_id, {rows['user_id'].n_unique()} groups" in said
     test_table, validation_table = re.findall(r"(?:^\|.*\n?)+", said, re.M)
     for table in (test_table, validation_table):
         for how in ("knee", "best:click", "best:buy", "reference"):

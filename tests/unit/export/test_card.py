@@ -6,7 +6,7 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from automtl.analysis.confidence import Interval
+from automtl.analysis.interval import Interval
 from automtl.export.card import gap_text, render_card, with_error
 from automtl.export.manifest import AucScore, output_columns
 
