@@ -23,6 +23,7 @@ from automtl import __version__
 from automtl.errors import AutomtlError, RunError, SpecError
 
 if TYPE_CHECKING:
+    from automtl.spec.schema import ConfirmSpec
     from automtl.study import Study, TrialRecord
 
 __all__ = ["app", "main"]
@@ -43,6 +44,15 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change the spec: search.trials=3."),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Trials at once; as many as fit if left out.")
+]
+ExecutorName = Annotated[
+    Literal["ray", "local"], typer.Option(help="Ray, or one trial at a time in this process.")
+]
+Address = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that runs already.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -113,15 +123,9 @@ def search(
         Path | None, typer.Option(metavar="DIR", help="The run; reports/NAME if left out.")
     ] = None,
     overrides: Overrides = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Trials at once; as many as fit if left out.")
-    ] = None,
-    executor: Annotated[
-        Literal["ray", "local"], typer.Option(help="Ray, or one trial at a time in this process.")
-    ] = "ray",
-    address: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that runs already.")
-    ] = None,
+    workers: Workers = None,
+    executor: ExecutorName = "ray",
+    address: Address = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -170,14 +174,91 @@ def search(
         else:
             console.error("interrupted before the search began")
         raise typer.Exit(INTERRUPTED) from None
+    shown = [console.front_table(study)]
+    if loaded.confirm is not None and study.front():
+        shown.append(
+            _confirm(study, loaded.confirm, executor=executor, workers=workers, address=address)
+        )
     from automtl.report.page import write_report
 
-    page = write_report(study, run_dir / "report.html")
-    lines = [console.front_table(study), f"report: {page}"]
+    lines = [*shown, f"report: {write_report(study, run_dir / 'report.html')}"]
     if study.front():
         run = shlex.quote(str(run_dir))
+        if loaded.confirm is None:
+            lines.append(f"next:   automtl confirm {run}")
         lines.append(f"next:   automtl export {run} --pick knee --to {run}/bundle")
     console.emit("\n".join(lines))
+
+
+@app.command()
+def confirm(
+    run: RunPath,
+    seeds: Annotated[
+        int | None, typer.Option(min=2, help="Fresh seeds for each model; the spec's, or 5.")
+    ] = None,
+    candidates: Annotated[
+        int | None, typer.Option(min=1, help="Trials of the front; the spec's, or 8.")
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Whose rows depend on each other: user_id."),
+    ] = None,
+    workers: Workers = None,
+    executor: ExecutorName = "ray",
+    address: Address = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train the front's best with fresh seeds: which gains are real."""
+    from automtl import console
+    from automtl.confirmed import read_confirmation
+    from automtl.report.page import write_report
+    from automtl.spec.schema import ConfirmSpec
+    from automtl.study import Study
+
+    study = Study.open(run)
+    given = {"seeds": seeds, "candidates": candidates, "group": group}
+    settings = (study.spec.confirm or ConfirmSpec()).model_copy(
+        update={key: value for key, value in given.items() if value is not None}
+    )
+    shown = _confirm(study, settings, executor=executor, workers=workers, address=address)
+    page = write_report(study, run / "report.html")
+    if as_json:
+        from automtl.config import to_jsonable
+
+        console.emit(_json(to_jsonable(read_confirmation(study.run_dir))))
+        return
+    quoted = shlex.quote(str(run))
+    next_ = f"next:   automtl export {quoted} --pick knee --to {quoted}/bundle"
+    console.emit("\n".join([shown, f"report: {page}", next_]))
+
+
+def _confirm(
+    study: Study,
+    settings: ConfirmSpec,
+    *,
+    executor: Literal["ray", "local"],
+    workers: int | None,
+    address: str | None,
+) -> str:
+    """Confirms, and says what came out; on Ctrl-C says how to go on."""
+    from automtl import console
+    from automtl.confirm.run import run_confirm
+    from automtl.confirm_line import ConfirmLine
+    from automtl.confirm_text import confirmed_text
+
+    try:
+        found = run_confirm(
+            study,
+            settings,
+            executor=executor,
+            workers=workers,
+            address=address,
+            progress=ConfirmLine(),
+        )
+    except KeyboardInterrupt:
+        console.error(f"interrupted; go on with:\n  {_resume_command()}")
+        raise typer.Exit(INTERRUPTED) from None
+    return confirmed_text(study, found)
 
 
 @app.command()
@@ -246,7 +327,11 @@ def export(
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The bundle to write.")],
     how: Annotated[
         str,
-        typer.Option("--pick", metavar="HOW", help="knee, best:TASK, reference or an id: t0012."),
+        typer.Option(
+            "--pick",
+            metavar="HOW",
+            help="knee, best:TASK, weights:OBJECTIVE=2,…, within:1se, reference or an id: t0012.",
+        ),
     ] = "knee",
 ) -> None:
     """Write one trial as a model that can be served."""
@@ -347,8 +432,9 @@ def _picture(error: SpecError) -> str:
 
 
 def _resume_command() -> str:
+    """What was called, which goes on where it stopped: `search` only if it is told to."""
     given = [one for one in sys.argv[1:] if one != "--resume"]
-    return shlex.join(["automtl", *given, "--resume"])
+    return shlex.join(["automtl", *given, *(["--resume"] if "search" in given[:1] else [])])
 
 
 def _problems(error: SpecError) -> list[dict[str, Any]]:
@@ -377,7 +463,7 @@ def _trial(study: Study, name: str) -> TrialRecord:
 
 
 def _front_json(study: Study) -> dict[str, Any]:
-    knee, reference = study.knee(), study.reference()
+    knee, reference = study.suggested(), study.reference()
     return {
         "objectives": [
             {"name": objective.name, "direction": objective.direction}

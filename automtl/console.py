@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from automtl.study import Study, TrialRecord
 
 __all__ = [
+    "aligned",
     "dry_run_text",
     "emit",
     "error",
@@ -87,7 +88,7 @@ def front_table(study: Study, *, color: bool | None = None) -> str:
         ["", *notes],
     ]
     styles = [BOLD, *(BOLD if note == "suggested" else DIM if note else "" for note in notes)]
-    body = _aligned(columns, styles if (_colored() if color is None else color) else ())
+    body = aligned(columns, styles if (_colored() if color is None else color) else ())
     lines = [f"{len(marks.front)} of {complete} complete trials are on the front."]
     if marks.reference is not None and len(shown) > 1:
         zero = f"single_task {marks.reference.id}"
@@ -119,7 +120,7 @@ def _column(study: Study, marks: Marks, objective: Objective) -> list[str]:
     return [cell.rjust(width) for cell in (header, *cells)]
 
 
-def _aligned(columns: Sequence[Sequence[str]], styles: Sequence[str]) -> str:
+def aligned(columns: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> str:
     """The columns side by side, a line a row; no blanks at the ends of lines."""
     widths = [max(map(len, column)) for column in columns]
     lines = []
@@ -266,8 +267,11 @@ def dry_run_text(found: DryRun) -> str:
             "done": f"{found.num_done} trials" if found.num_done else "",
             "rungs": [judged, found.why],
             "trials": [what for what, count in trials.items() if count],
-            "expected": f"of these {found.num_search}: " + ", ".join([*ends, last])
-            if found.num_search and ends
+            "expected": f"of the {found.num_judged} that are judged: " + ", ".join([*ends, last])
+            if found.num_judged and ends
+            else "",
+            "confirm": f"{found.num_reruns} runs at most, with fresh seeds"
+            if found.num_reruns
             else "",
             "workers": str(found.workers or "as many as the cluster has room for"),
             "examples": "" if found.examples is None else _examples_text(found),

@@ -20,6 +20,7 @@ from automtl.config import MEASURED_COSTS, Objective
 __all__ = [
     "contributions",
     "dominates",
+    "gain",
     "hypervolume",
     "hypervolume_trace",
     "knee",
@@ -27,6 +28,7 @@ __all__ = [
     "pareto_front",
     "reference_point",
     "to_losses",
+    "to_value",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -55,6 +57,19 @@ def to_losses(values_NM: npt.ArrayLike, objectives: Sequence[Objective]) -> Floa
         if objective.direction == "maximize":
             losses_NM[:, column] *= -1.0
     return losses_NM
+
+
+def gain(objective: Objective, difference: float) -> float:
+    """A difference of two values of a task's metric with + for better."""
+    assert objective.task is not None
+    return -float(to_losses([[difference]], [objective])[0, 0])
+
+
+def to_value(loss: float, objective: Objective) -> float:
+    """The inverse of `to_losses` for one value."""
+    if objective.task is None:
+        return float(10.0**loss)
+    return float(loss if objective.direction == "minimize" else -loss)
 
 
 def dominates(a_M: npt.ArrayLike, b_M: npt.ArrayLike) -> bool:

@@ -1,7 +1,4 @@
-"""What is said while a search runs: one moving line on a terminal, plain lines in a pipe.
-
-The only user of rich, imported where it draws.
-"""
+"""What is said while a search runs: one moving line on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -12,23 +9,23 @@ from typing import TYPE_CHECKING, TextIO
 from automtl.analysis import text
 from automtl.config import Objective
 from automtl.console import is_terminal, rejected_text
-from automtl.search.estimate import done_epochs, make_schedule, remaining_epochs
+from automtl.moving_line import MovingLine
+from automtl.search.estimate import done_epochs, make_schedule, most_reruns, remaining_epochs
 from automtl.search.fidelity import Ladder
 from automtl.search.limits import device_s
-from automtl.search.plan import plan_trials
+from automtl.search.plan import num_exempt, plan_trials
 from automtl.search.progress import Progress
 from automtl.spec.domains import largest
 from automtl.spec.schema import Spec
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from automtl.study import Study, TrialRecord
 
 __all__ = [
     "LineProgress",
     "LiveProgress",
     "Pace",
+    "bar",
     "counts",
     "progress",
     "standing",
@@ -81,55 +78,33 @@ class LiveProgress:
     """
 
     def __init__(self, spec: Spec, stream: TextIO) -> None:
-        from rich.console import Console
-
         self._spec = spec
-        self._console = Console(file=stream, highlight=False)
+        self._moving = MovingLine(stream, self._line)
 
     def on_start(self, study: Study, ladder: Ladder) -> None:
-        from rich.live import Live
-
         self._study, self._pace = study, Pace(self._spec, study, ladder)
         for line in _first_lines(self._spec, self._pace, ladder):
-            self._console.print(_text(line))
+            self._moving.say(line)
         self._read()
-        self._live = Live(
-            console=self._console,
-            transient=True,
-            refresh_per_second=2,
-            redirect_stdout=False,
-            get_renderable=self._line,
-        )
-        self._live.start()
+        self._moving.start()
 
     def on_trial(self, record: TrialRecord) -> None:
         self._pace.note()
         self._read()
         if record.state == "failed":
-            self._console.print(_text(trial_line(record, self._study), style="yellow"))
+            self._moving.say(trial_line(record, self._study), style="yellow")
 
     def on_end(self, study: Study) -> None:
-        self._live.stop()
+        self._moving.stop()
         for line in _last_lines(study):
-            self._console.print(_text(line))
+            self._moving.say(line)
 
     def _read(self) -> None:
         self._counts, self._standing = counts(self._study), standing(self._study)
 
-    def _line(self) -> Text:
-        parts = [f"{self._pace.bar()} {self._pace}", self._counts]
-        first, second = "  ".join(filter(None, parts)), self._standing
-        if not second:
-            return _text(first)
-        fits = len(first) + 2 + len(second) < self._console.width
-        return _text(f"{first}  {second}" if fits else f"{first}\n{second}")
-
-
-def _text(line: str, *, style: str = "") -> Text:
-    """As it stands: no markup, cut at the terminal's edge."""
-    from rich.text import Text
-
-    return Text(line, style=style, no_wrap=True, overflow="ellipsis")
+    def _line(self) -> tuple[str, ...]:
+        first = "  ".join(filter(None, [f"{self._pace.bar()} {self._pace}", self._counts]))
+        return first, self._standing
 
 
 # ---- how long it takes ---------------------------------------------------------------------
@@ -139,13 +114,14 @@ class Pace:
     """How far a search is, and how long the rest may take.
 
     What trials have seen since this process began gives the speed, with all that runs at once;
-    the rungs say how much is left (`search.estimate`). The limits in hours cap it.
+    the rungs say how much is left (`search.estimate`). The limits in hours cap it; what is trained
+    again to confirm comes on top.
     """
 
     def __init__(self, spec: Spec, study: Study, ladder: Ladder) -> None:
         self._spec, self._study = spec, study
         self._schedule = make_schedule(spec, ladder)
-        self._num_exempt = len(plan_trials(spec))
+        self._num_exempt = num_exempt(plan_trials(spec))
         self._start = self._last = time.monotonic()
         self._seen_before = done_epochs(study.trials())
         self._device_before = device_s(study.trials(), spec.trial)
@@ -172,7 +148,8 @@ class Pace:
         if limits.device_hours is not None and device > self._device_before:
             rest = limits.device_hours * 3600 - device
             ends_s.append(rest * took_s / (device - self._device_before))
-        self._left_s = max(0.0, min(ends_s))
+        confirm_s = most_reruns(self._spec) * self._schedule.epochs * took_s / seen
+        self._left_s = max(0.0, min(ends_s)) + confirm_s
 
     def eta_s(self) -> float | None:
         """Seconds to the end from now; None while nothing has ended."""
@@ -180,9 +157,8 @@ class Pace:
             return None
         return max(0.0, self._left_s - (time.monotonic() - self._last))
 
-    def bar(self, width: int = BAR) -> str:
-        filled = round(width * self.done / self.total) if self.total else 0
-        return "━" * filled + "─" * (width - filled)
+    def bar(self) -> str:
+        return bar(self.done, self.total)
 
     def __str__(self) -> str:
         """`7/24, eta 3m10s`; before the first trial has ended, the time since the start."""
@@ -191,6 +167,12 @@ class Pace:
         return f"{self.done}/{self.total}, " + (
             f"{since} so far" if eta is None else f"eta {text.duration(eta)}"
         )
+
+
+def bar(done: int, total: int, width: int = BAR) -> str:
+    """`━━━━────────`."""
+    filled = round(width * done / total) if total else 0
+    return "━" * filled + "─" * (width - filled)
 
 
 # ---- what is said --------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from automtl import pareto, rundir
 from automtl.config import Constraint, Evaluation, Objective, TrialConfig
 
 __all__ = [
+    "FIRST_REFERENCE",
     "NewTrial",
     "Role",
     "State",
@@ -27,15 +28,19 @@ __all__ = [
     "front",
     "gains",
     "hypervolume_trace",
+    "is_judged",
     "is_last",
     "losses",
+    "may_lead",
     "not_finite",
     "task_objectives",
     "undominated",
 ]
 
 State = Literal["running", "complete", "pruned", "failed", "interrupted"]
-Role = Literal["reference", "baseline", "search"]
+Role = Literal["reference", "baseline", "search", "confirm"]
+
+FIRST_REFERENCE = "reference:0"  # the key of single_task by its defaults in the plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,13 @@ class TrialRecord:
     def notes(self) -> tuple[str, ...]:
         """What the trial did otherwise than asked."""
         return self.evaluations[-1].notes if self.evaluations else ()
+
+
+def is_judged(record: TrialRecord) -> bool:
+    """Whether a trial may be stopped at a rung: all but the defaults, that of the reference too."""
+    return record.role == "search" or (
+        record.role == "reference" and record.planned != FIRST_REFERENCE
+    )
 
 
 def fault(
@@ -163,7 +175,7 @@ def front(
 ) -> tuple[TrialRecord, ...]:
     """The Pareto front: complete (so trained to full fidelity), feasible, in the space, and not
     dominated by another such trial. Best in the first objective first."""
-    return undominated([record for record in records if _may_lead(record)], objectives)
+    return undominated([record for record in records if may_lead(record)], objectives)
 
 
 def hypervolume_trace(
@@ -173,7 +185,7 @@ def hypervolume_trace(
 
     One reference point for all prefixes: that of all records (`pareto.reference_point`).
     """
-    leaders = [record for record in records if _may_lead(record)]
+    leaders = [record for record in records if may_lead(record)]
     leaders.sort(key=lambda record: (record.finished, record.number))
     if not leaders:
         return []
@@ -212,5 +224,6 @@ def gains(
     return dict(zip(names, (reference_M - loss_M).tolist(), strict=True))
 
 
-def _may_lead(record: TrialRecord) -> bool:
+def may_lead(record: TrialRecord) -> bool:
+    """Whether a trial may be on the front: complete, feasible, in the space."""
     return record.state == "complete" and record.feasible and record.in_space

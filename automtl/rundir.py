@@ -43,8 +43,10 @@ WEIGHTS = "weights"
 ALIVE = "alive"
 
 DOMAINS = frozenset({"choice", "float", "int"})  # a free knob changes as a whole
+CONFIRM = "confirm"
 NOT_COMPARED = frozenset(
     {
+        CONFIRM,
         "search.trials",
         "search.wall_hours",
         "search.device_hours",
@@ -202,7 +204,8 @@ def versions() -> dict[str, str]:
 
 
 def _compared(plain: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in _flat(plain).items() if key not in NOT_COMPARED}
+    kept = {key: value for key, value in plain.items() if key not in NOT_COMPARED}
+    return {key: value for key, value in _flat(kept).items() if key not in NOT_COMPARED}
 
 
 def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

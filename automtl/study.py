@@ -21,7 +21,7 @@ import math
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,6 +41,7 @@ from automtl.config import (
     from_jsonable,
     to_jsonable,
 )
+from automtl.confirmed import Confirmation, confirmed_knee, read_confirmation
 from automtl.errors import RunError
 from automtl.journal import open_journal
 from automtl.records import NewTrial, Role, State, TrialRecord
@@ -202,6 +203,18 @@ class Study:
         front = self.front()
         return front[pareto.knee(records.losses(front, self.objectives))] if front else None
 
+    def confirmation(self) -> Confirmation | None:
+        """What retraining with fresh seeds has found, None before (`automtl confirm`)."""
+        return read_confirmation(self.run_dir)
+
+    def suggested(self) -> TrialRecord | None:
+        """The knee of the confirmed front, before that of the front; None without either."""
+        found = self.confirmation()
+        knee = None if found is None else confirmed_knee(found, self.objectives)
+        if knee is None or knee.trial is None:
+            return self.knee()
+        return next((one for one in self.trials() if one.number == knee.trial), self.knee())
+
     def gains(self, trial: TrialRecord) -> dict[str, float]:
         """How much better than the reference in each task objective (`records.gains`)."""
         return records.gains(trial, self.reference(), self.objectives)
@@ -253,7 +266,7 @@ class Study:
     def summary(self) -> dict[str, Any]:
         """The study in figures, as JSON: what `automtl status` prints."""
         trials, front = self.trials(), self.front()
-        knee, reference = self.knee(), self.reference()
+        knee, reference = self.suggested(), self.reference()
         trace = self.hypervolume_trace()
         states = ("running", "complete", "pruned", "failed")
         best = {}
@@ -428,7 +441,8 @@ class Study:
         """Deletes all weights but those of trials that run or that can still be picked.
 
         These are the front's, and those of references that no other reference dominates: who is
-        dominated can become neither the knee nor the reference again.
+        dominated can become neither the knee nor the reference again. Whoever confirms says
+        itself which are not needed any more (`forget_weights`).
         """
         metrics = records.task_objectives(self.objectives) or self.objectives
         references = [r for r in self.trials() if r.role == "reference" and r.values]
@@ -436,10 +450,16 @@ class Study:
             *(record.id for record in self.front()),
             *(record.id for record in records.undominated(references, metrics)),
             *(record.id for record in self.trials() if record.state == "running"),
+            *(record.id for record in self.trials() if record.role == "confirm"),
         }
         for path in self.weights_dir.iterdir():
             if path.name.split(".")[0] not in keep:
                 path.unlink(missing_ok=True)
+
+    def forget_weights(self, numbers: Iterable[int]) -> None:
+        """Deletes the weights of these trials."""
+        for number in numbers:
+            self.weights_path(number).unlink(missing_ok=True)
 
     # ---- inside ----------------------------------------------------------------------------
 

@@ -26,11 +26,11 @@ from automtl.data.read import read_frame
 from automtl.errors import RunError
 from automtl.export.bundle import Bundle, export_bundle
 from automtl.export.card import gap_text, with_error
-from automtl.export.describe import encoded_data
 from automtl.export.manifest import AucScore, Manifest
 from automtl.export.pick import Pick, pick
 from automtl.export.scores import Predictions, auc_scores
 from automtl.study import Study
+from automtl.study_rows import encoded_data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ class Marks:
         front = study.front()
         return cls(
             front=front,
-            knee=study.knee(),
+            knee=study.suggested(),
             reference=study.reference(),
             on_front=frozenset(record.number for record in front),
         )

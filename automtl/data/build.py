@@ -23,7 +23,7 @@ from automtl.errors import DataError
 if TYPE_CHECKING:
     from automtl.spec.schema import DataSpec, Spec
 
-__all__ = ["Encoded", "encode_rows", "source_columns", "source_frame"]
+__all__ = ["Encoded", "encode_rows", "raw_column", "source_columns", "source_frame"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,3 +103,13 @@ def source_frame(spec: Spec) -> pl.DataFrame:
     if frame.is_empty():
         raise DataError(f"{place}: has no rows; a search needs train and valid rows")
     return frame
+
+
+def raw_column(spec: Spec, column: str) -> pl.Series:
+    """One column of the source, which the spec need not name; raises DataError if there is none."""
+    if spec.data.path is not None:
+        return read_frame(spec.data.path, [column], base_dir=spec.base_dir)[column]
+    assert spec.data.generate is not None
+    frame = generate(spec.data.generate)
+    check_columns([column], frame.columns, source=f"data.generate {spec.data.generate.name}")
+    return frame[column]

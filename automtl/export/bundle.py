@@ -25,7 +25,7 @@ from automtl.data.columns import check_columns
 from automtl.data.encode import Encoder, Inputs
 from automtl.errors import BundleError, DataError, RunError
 from automtl.export.card import config_yaml, render_card
-from automtl.export.describe import describe, encoded_data, weights_of
+from automtl.export.describe import describe, weights_of
 from automtl.export.manifest import (
     CARD_FILE,
     CONFIG_FILE,
@@ -41,6 +41,7 @@ from automtl.export.pick import Pick
 from automtl.export.weights import load_model
 from automtl.models.model import MultiTaskModel
 from automtl.study import Study
+from automtl.study_rows import encoded_data
 from automtl.training.fit import predict_rows
 
 __all__ = ["Bundle", "export_bundle"]
@@ -114,7 +115,7 @@ def export_bundle(study: Study, pick: Pick, to_dir: str | Path) -> Path:
     """
     target = Path(to_dir).absolute()
     _check_new(target)
-    weights = weights_of(study, pick.record)
+    weights = weights_of(pick.trained)
     data = encoded_data(study)
     manifest = describe(study, pick, data)
     with _written_whole(target) as aside:

@@ -13,11 +13,12 @@ import numpy as np
 
 import automtl
 from automtl.config import MODEL_COSTS
-from automtl.data.cache import EncodedData, load_cached, open_data
+from automtl.data.cache import EncodedData
 from automtl.data.encode import Encoder
-from automtl.errors import BundleError, DataError, RunError
+from automtl.errors import BundleError, RunError
 from automtl.export.manifest import (
     AucScore,
+    Confirmed,
     InputColumn,
     LabelFacts,
     Manifest,
@@ -27,19 +28,21 @@ from automtl.export.manifest import (
 )
 from automtl.export.pick import Pick
 from automtl.export.scores import Predictions, auc_scores
+from automtl.export.standing import Trained, trained
 from automtl.export.weights import load_model
 from automtl.study import Study, TrialRecord
 from automtl.training.fit import predict_rows
 from automtl.training.metrics import evaluate
 
-__all__ = ["describe", "encoded_data", "weights_of"]
+__all__ = ["describe", "weights_of"]
 
 # a trial that ran on a GPU gives slightly other numbers here; weights of another trial do not
 LARGEST_DRIFT = 1e-3
 
 
-def weights_of(study: Study, record: TrialRecord) -> Path:
-    """The trial's weights; RunError that says why there are none and what to do."""
+def weights_of(source: Trained) -> Path:
+    """The weights of a training; RunError that says why there are none and what to do."""
+    study, record = source.study, source.record
     path = study.weights_path(record.number)
     if path.is_file():
         return path
@@ -51,33 +54,6 @@ def weights_of(study: Study, record: TrialRecord) -> Path:
     )
 
 
-def encoded_data(study: Study) -> EncodedData:
-    """The rows and the encoder that the study's trials were trained with.
-
-    From its cache; if that is gone, encoded anew. RunError if the files are no longer the same.
-    """
-    cache, fingerprint = Path(study.meta["data"]["cache"]), study.meta["data"]["fingerprint"]
-    try:
-        data = load_cached(cache)
-        if data.fingerprint == fingerprint:
-            return data
-    except DataError:
-        pass  # the cache was cleared: the files say whether it can be made again
-    try:
-        data = open_data(study.spec)
-    except DataError as error:
-        raise RunError(
-            f"{study.run_dir}: the encoder of its data is gone with the cache ({cache}), and the "
-            f"data cannot be encoded again: {error}"
-        ) from error
-    if data.fingerprint != fingerprint:
-        raise RunError(
-            f"{study.run_dir}: its data files changed since the search and the cache ({cache}) is "
-            "gone, so the encoder cannot be made again; put the old files back, or search anew"
-        )
-    return data
-
-
 def describe(study: Study, pick: Pick, data: EncodedData) -> Manifest:
     """The manifest of a trial, without checksums.
 
@@ -85,16 +61,18 @@ def describe(study: Study, pick: Pick, data: EncodedData) -> Manifest:
     those of the single_task reference beside them where its weights are kept. RunError if the
     weights do not give the trial's validation metrics again.
     """
-    record, reference = pick.record, study.reference()
-    valid = _predict(study, record, data, "valid")
+    source, reference = pick.trained, study.reference()
+    beside = None if reference is None else trained(study, reference)
+    valid = _predict(source, data, "valid")
     seen = evaluate(valid, np.asarray(data.rows("valid").labels_NK), data.tasks)
-    _check_reproduces(study, record, seen)
+    _check_reproduces(source, seen)
 
-    test = _predict(study, record, data, "test") if data.num_rows["test"] else None
-    reference_test: Predictions | None = None
-    if test is not None and reference is not None and reference.has_weights:
-        same = reference.number == record.number
-        reference_test = test if same else _predict(study, reference, data, "test")
+    record = source.record
+    test = _predict(source, data, "test") if data.num_rows["test"] else None
+    beside_test: Predictions | None = None
+    is_reference = reference is not None and reference.number == pick.record.number
+    if test is not None and beside is not None and beside.record.has_weights:
+        beside_test = test if is_reference else _predict(beside, data, "test")
     return Manifest(
         features=data.features,
         tasks=data.tasks,
@@ -105,40 +83,48 @@ def describe(study: Study, pick: Pick, data: EncodedData) -> Manifest:
         num_rows=dict(data.num_rows),
         labels=_labels(data),
         costs={name: value for name, value in record.metrics.items() if name in MODEL_COSTS},
-        measured=_measured(record, test, data),
-        reference=None if reference is None else _measured(reference, reference_test, data),
-        test_scores=_scores(record, reference, test, reference_test, data),
+        measured=_measured(pick.record.id, record, test, data),
+        reference=None
+        if reference is None or beside is None
+        else _measured(reference.id, beside.record, beside_test, data),
+        test_scores=_scores(test, None if is_reference else beside_test, data),
         provenance=_provenance(study, pick),
+        confirmed=_confirmed(study, pick),
     )
 
 
-def _predict(study: Study, record: TrialRecord, data: EncodedData, split: str) -> Predictions:
+def _predict(source: Trained, data: EncodedData, split: str) -> Predictions:
     try:
-        path = weights_of(study, record)
-        model = load_model(path, record.config.model, data.features, data.tasks)
+        path = weights_of(source)
+        model = load_model(path, source.record.config.model, data.features, data.tasks)
     except BundleError as error:
-        raise RunError(f"{study.run_dir}: {record.id} cannot be exported: {error}") from error
+        raise RunError(
+            f"{source.study.run_dir}: {source.record.id} cannot be exported: {error}"
+        ) from error
     return predict_rows(model, data.rows(split))
 
 
-def _check_reproduces(study: Study, record: TrialRecord, seen: Mapping[str, float]) -> None:
+def _check_reproduces(source: Trained, seen: Mapping[str, float]) -> None:
     for name, value in seen.items():
-        told = record.metrics.get(name, math.nan)
+        told = source.record.metrics.get(name, math.nan)
         if math.isfinite(told) and not math.isclose(
             value, told, rel_tol=LARGEST_DRIFT, abs_tol=LARGEST_DRIFT
         ):
             raise RunError(
-                f"{study.run_dir}: {record.id} cannot be exported: its weights give {name} "
-                f"{value:.6f} on validation rows, the trial had {told:.6f}; they are not its own"
+                f"{source.study.run_dir}: {source.record.id} cannot be exported: its weights give "
+                f"{name} {value:.6f} on validation rows, the trial had {told:.6f}; they are not "
+                "its own"
             )
 
 
-def _measured(record: TrialRecord, test: Predictions | None, data: EncodedData) -> Measured:
+def _measured(
+    trial: str, record: TrialRecord, test: Predictions | None, data: EncodedData
+) -> Measured:
     on_test = None
     if test is not None:
         on_test = evaluate(test, np.asarray(data.rows("test").labels_NK), data.tasks)
     return Measured(
-        trial=record.id,
+        trial=trial,
         epochs=record.config.train.epochs,
         validation=_finite(record.metrics),
         test=None if on_test is None else _finite(on_test),
@@ -146,21 +132,12 @@ def _measured(record: TrialRecord, test: Predictions | None, data: EncodedData) 
 
 
 def _scores(
-    record: TrialRecord,
-    reference: TrialRecord | None,
-    test: Predictions | None,
-    reference_test: Predictions | None,
-    data: EncodedData,
+    test: Predictions | None, reference: Predictions | None, data: EncodedData
 ) -> tuple[AucScore, ...]:
     if test is None:
         return ()
-    is_reference = reference is not None and reference.number == record.number
-    return auc_scores(
-        np.asarray(data.rows("test").labels_NK),
-        data.tasks,
-        test,
-        reference=None if is_reference else reference_test,
-    )
+    labels_NK = np.asarray(data.rows("test").labels_NK)
+    return auc_scores(labels_NK, data.tasks, test, reference=reference)
 
 
 def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -194,15 +171,23 @@ def _labels(data: EncodedData) -> tuple[LabelFacts, ...]:
     return tuple(facts)
 
 
+def _confirmed(study: Study, pick: Pick) -> Confirmed | None:
+    confirmation = study.confirmation()
+    model = None if confirmation is None else confirmation.model(pick.record.number)
+    if confirmation is None or model is None:
+        return None
+    return Confirmed(seeds=confirmation.seeds, group=confirmation.group, model=model)
+
+
 def _provenance(study: Study, pick: Pick) -> Provenance:
-    record = pick.record
+    record = pick.trained.record
     path = study.spec.data.path
     files = () if path is None else (path,) if isinstance(path, str) else tuple(path)
     generated = study.spec.data.generate
     return Provenance(
         study=study.spec.name,
-        trial=record.id,
-        role=record.role,
+        trial=pick.record.id,
+        role=pick.record.role,
         seed=record.seed,
         why=pick.why,
         reference_trials=sum(

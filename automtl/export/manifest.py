@@ -30,6 +30,7 @@ from automtl.config import (
     from_jsonable,
     to_jsonable,
 )
+from automtl.confirmed import ConfirmedModel
 from automtl.errors import BundleError
 
 __all__ = [
@@ -135,6 +136,16 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """What retraining with fresh seeds found of this configuration (`automtl confirm`): `seeds` of
+    them; rows of one value of `group` were taken to depend on each other."""
+
+    seeds: int
+    group: str | None
+    model: ConfirmedModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """The whole of bundle.json. `test_scores` are this model's AUCs on TEST rows."""
 
@@ -151,6 +162,7 @@ class Manifest:
     reference: Measured | None
     test_scores: tuple[AucScore, ...]
     provenance: Provenance
+    confirmed: Confirmed | None = None
     checksums: Mapping[str, str] = field(default_factory=dict)
     format: Literal["automtl-bundle"] = "automtl-bundle"
     format_version: int = FORMAT_VERSION

@@ -15,11 +15,22 @@ from automtl.errors import TrialFailedError
 from automtl.models.cost import costs
 from automtl.records import TrialRecord
 from automtl.rundir import check_new
-from automtl.search.estimate import make_schedule, remaining_epochs, remaining_evaluations
+from automtl.search.estimate import (
+    make_schedule,
+    most_reruns,
+    remaining_epochs,
+    remaining_evaluations,
+)
 from automtl.search.executor import room
 from automtl.search.fidelity import Ladder, count_positives, make_ladder
 from automtl.search.limits import device_s
-from automtl.search.plan import REFERENCE_DEPENDENCY, REFERENCE_FAMILY, budget, plan_trials
+from automtl.search.plan import (
+    REFERENCE_DEPENDENCY,
+    REFERENCE_FAMILY,
+    budget,
+    num_exempt,
+    plan_trials,
+)
 from automtl.space import Pinned, default_values, sample
 from automtl.spec.domains import default, describe
 from automtl.spec.schema import Spec
@@ -35,11 +46,12 @@ BURST_S = 1.0  # of training, for each of three models at most
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """What is planned. `expected_ends` are (epochs, number of trials of the search) that are
-    expected to end there; the last is their own end. `examples` and `seconds` (least, most) are of
-    what is left to do, None where the rows are not encoded or nothing could be timed; `workers` is
-    None where only the cluster knows. `ends_by` names the limit in hours that ends the search
-    before its trials do.
+    """What is planned. `expected_ends` are (epochs, how many of the `num_judged` trials that may be
+    stopped are expected to end there); the last is their own end. `examples` and `seconds` (least,
+    most) are of what is left to do, None where the rows are not encoded or nothing could be timed;
+    `workers` is None where only the cluster knows. `num_reruns` is the most that `confirm` trains
+    at the end, part of the examples and the time. `ends_by` names the limit in hours that ends the
+    search before its trials do.
     """
 
     name: str
@@ -55,7 +67,9 @@ class DryRun:
     num_references: int
     baselines: tuple[str, ...]
     num_search: int
+    num_judged: int
     expected_ends: tuple[tuple[float, float], ...]
+    num_reruns: int
     workers: int | None
     examples: float | None
     examples_without_rungs: float | None
@@ -91,25 +105,31 @@ def dry_run(
     data = find_cached(spec)
     ladder = make_ladder(spec, _positives(spec, data))
     plan, num_trials = plan_trials(spec), budget(spec)
-    schedule = make_schedule(spec, ladder)
+    schedule, exempt = make_schedule(spec, ladder), num_exempt(plan)
     num_search = num_trials - len(plan)
     num_workers = _num_workers(spec, executor, workers, address)
-    left = remaining_epochs(schedule, done, budget=num_trials, num_exempt=len(plan))
+    left = remaining_epochs(schedule, done, budget=num_trials, num_exempt=exempt)
     whole = remaining_epochs(
         replace(schedule, rungs=()),
         done,
         budget=num_trials,
-        num_exempt=len(plan),
+        num_exempt=exempt,
     )
-    bursts = () if data is None or left == 0 else _bursts(spec, data)
+    num_reruns = most_reruns(spec)
+    confirmed = num_reruns * schedule.epochs
+    bursts = () if data is None or left + confirmed == 0 else _bursts(spec, data)
     least, most, ends_by = None, None, ""
     if data is not None and bursts:
-        num_ends = remaining_evaluations(schedule, done, budget=num_trials, num_exempt=len(plan))
+        num_ends = remaining_evaluations(schedule, done, budget=num_trials, num_exempt=exempt)
         taken = [_seconds(burst, data, left, num_ends) / (num_workers or 1) for burst in bursts]
         least, most = min(taken), max(taken)
         limit_s, limit = _limit(spec, study, done, num_workers or 1)
         if most > limit_s:
             least, most, ends_by = min(least, limit_s), limit_s, limit
+        rerun = [
+            _seconds(burst, data, confirmed, num_reruns) / (num_workers or 1) for burst in bursts
+        ]
+        least, most = least + min(rerun), most + max(rerun)
     num_train = None if data is None else data.num_rows["train"]
     return DryRun(
         name=spec.name,
@@ -125,13 +145,15 @@ def dry_run(
         num_references=sum(one.role == "reference" for one in plan),
         baselines=tuple(one.pins["family"] for one in plan if one.role == "baseline"),
         num_search=num_search,
+        num_judged=num_trials - exempt,
         expected_ends=tuple(
-            (epochs, num_search * share)
+            (epochs, (num_trials - exempt) * share)
             for epochs, share in zip(schedule.stops, schedule.ending, strict=True)
         ),
+        num_reruns=num_reruns,
         workers=num_workers,
-        examples=None if num_train is None else left * num_train,
-        examples_without_rungs=None if num_train is None else whole * num_train,
+        examples=None if num_train is None else (left + confirmed) * num_train,
+        examples_without_rungs=None if num_train is None else (whole + confirmed) * num_train,
         bursts=bursts,
         seconds=None if least is None or most is None else (least, most),
         ends_by=ends_by,

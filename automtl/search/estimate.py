@@ -1,7 +1,7 @@
 """How much of a search is left, from its rungs alone: arithmetic, nothing is read or measured.
 
 A trial of the search reaches the end of its k-th stretch between rungs with probability
-eta^-(k-1): a rung's best 1/eta go on. The reference and the baselines run to their end. The first
+eta^-(k-1): a rung's best 1/eta go on. The defaults run to their end. The first
 arrivals at a rung go on more often than that (there is always a best one), so a short search
 takes somewhat more than is said here.
 """
@@ -13,12 +13,20 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from automtl.records import TrialRecord, evaluation_epochs
+from automtl.records import TrialRecord, evaluation_epochs, is_judged
 from automtl.search.fidelity import Ladder
+from automtl.search.plan import REFERENCE_FAMILY
 from automtl.spec.domains import default
 from automtl.spec.schema import Spec
 
-__all__ = ["Schedule", "done_epochs", "make_schedule", "remaining_epochs", "remaining_evaluations"]
+__all__ = [
+    "Schedule",
+    "done_epochs",
+    "make_schedule",
+    "most_reruns",
+    "remaining_epochs",
+    "remaining_evaluations",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +91,7 @@ def remaining_epochs(
     trials = list(trials)
     running = sum(
         dataclasses.replace(schedule, epochs=trial.config.train.epochs).expected_epochs(
-            exempt=trial.role != "search", done=done_epochs([trial])
+            exempt=not is_judged(trial), done=done_epochs([trial])
         )
         for trial in trials
         if trial.state == "running"
@@ -104,9 +112,18 @@ def remaining_evaluations(
     return exempt * len(schedule.stops) + judged * schedule.expected_evaluations
 
 
+def most_reruns(spec: Spec) -> int:
+    """How many runs the confirmation at the end trains at most: fewer if the front is short."""
+    if spec.confirm is None:
+        return 0
+    num_baselines = sum(family != REFERENCE_FAMILY for family in spec.space.families)
+    num_models = spec.confirm.candidates + 1 + (num_baselines if spec.confirm.baselines else 0)
+    return spec.confirm.seeds * num_models
+
+
 def _to_start(trials: Sequence[TrialRecord], *, budget: int, num_exempt: int) -> tuple[int, int]:
     """How many trials are still to start: exempt ones, and others."""
     to_start = max(0, budget - len(trials))
-    exempt = max(0, num_exempt - sum(trial.role != "search" for trial in trials))
+    exempt = max(0, num_exempt - sum(not is_judged(trial) for trial in trials))
     exempt = min(to_start, exempt)
     return exempt, to_start - exempt

@@ -122,7 +122,7 @@ class SearchLoop:
                 self._ledger.prune(number, why, metrics=evaluation.metrics)
             return "stop" if why else "continue"
         self._ledger.add_evaluation(number, evaluation)
-        if record.role != "search" or records.is_last(evaluation.epochs, record.config):
+        if not records.is_judged(record) or records.is_last(evaluation.epochs, record.config):
             return "continue"
         if fault := records.not_finite(
             evaluation, self._ledger.objectives, self._ledger.constraints

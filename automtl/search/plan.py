@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from automtl.config import Dependency, Family
+from automtl.records import FIRST_REFERENCE
 from automtl.space import default_values, knobs
 from automtl.spec.domains import contains, default
 from automtl.spec.schema import Spec
 from automtl.study import Role
 
-__all__ = ["PlannedTrial", "budget", "num_references", "plan_trials"]
+__all__ = ["PlannedTrial", "budget", "num_exempt", "num_references", "plan_trials"]
 
 REFERENCE_FAMILY: Family = "single_task"
 REFERENCE_DEPENDENCY: Dependency = "none"
@@ -62,7 +63,7 @@ def plan_trials(spec: Spec) -> tuple[PlannedTrial, ...]:
     num_first = 1 + sum(family != REFERENCE_FAMILY for family in spec.space.families)
     references = [
         PlannedTrial(
-            key=f"reference:{index}",
+            key=f"reference:{index}" if index else FIRST_REFERENCE,
             role="reference",
             pins=recipe if index else default_values(spec, REFERENCE_FAMILY, REFERENCE_DEPENDENCY),
             due=num_first + (num_trials - num_first) * index // count if index else 0,
@@ -80,6 +81,11 @@ def plan_trials(spec: Spec) -> tuple[PlannedTrial, ...]:
         if family != REFERENCE_FAMILY
     ]
     return (*references[:1], *baselines, *references[1:])[:num_trials]
+
+
+def num_exempt(plan: tuple[PlannedTrial, ...]) -> int:
+    """How many of the plan run to their end whatever they reach (`records.is_judged`)."""
+    return sum(one.role == "baseline" or one.key == FIRST_REFERENCE for one in plan)
 
 
 def _holds_reference(spec: Spec) -> bool:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from automtl.config import MEASURED_COSTS
-from automtl.data.cache import EncodedData, open_data
+from automtl.data.cache import open_data
 from automtl.rundir import check_new
 from automtl.search.disk import disk_failures_explained
 from automtl.search.executor import make_executor
-from automtl.search.fidelity import Ladder, count_positives, make_ladder
+from automtl.search.fidelity import count_positives, make_ladder
 from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
 from automtl.search.plan import budget
 from automtl.search.progress import Progress, Silent
-from automtl.search.trial import TrialJob
+from automtl.search.trial import make_job
 from automtl.spec.schema import Spec
 from automtl.study import Study
 
@@ -69,27 +68,8 @@ def run_search(
                 runner = make_executor(
                     executor, spec.trial, watchdog, workers=workers, address=address
                 )
-                runner.run(loop, _make_job(study, spec, data, ladder))
+                runner.run(loop, make_job(study, spec, data, rungs=ladder.rungs))
         finally:
             progress.on_end(study)
         loop.finish()
     return study
-
-
-def _make_job(study: Study, spec: Spec, data: EncodedData, ladder: Ladder) -> TrialJob:
-    return TrialJob(
-        weights_dir=study.weights_dir,
-        cache_dir=data.directory,
-        device=spec.trial.device,
-        precision=spec.trial.precision,
-        num_threads=max(1, int(spec.trial.cpus)),
-        rungs=ladder.rungs,
-        latency_batch=spec.trial.latency_batch if _asks_for_latency(spec) else None,
-        alive_dir=study.alive_dir,
-    )
-
-
-def _asks_for_latency(spec: Spec) -> bool:
-    names = {one.name for one in spec.objective_list()}
-    names |= {one.name for one in spec.constraint_list()}
-    return not names.isdisjoint(MEASURED_COSTS)

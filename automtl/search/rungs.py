@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from automtl import pareto
 from automtl.config import Constraint, Evaluation, Objective
-from automtl.records import TrialRecord
+from automtl.records import TrialRecord, task_objectives
 
 __all__ = ["Verdict", "judge", "ranks", "stop_reason"]
 
@@ -50,10 +50,18 @@ def stop_reason(
     """Why `newcomer` stops at the rung that its last evaluation has reached; "" if it goes on.
 
     The table is of all trials in the space that came here, stopped ones and baselines included,
-    but for those that failed. A trial that starts again after a kill is not judged where it had
-    passed before.
+    but for those that failed. One that tunes the reference is compared with its like alone, by the
+    tasks' objectives, as the reference is chosen. A trial that starts again after a kill is not
+    judged where it had passed before.
     """
     rung = newcomer.evaluations[-1]
+    tunes_reference = newcomer.role == "reference"
+    if tunes_reference:
+        objectives = task_objectives(objectives) or objectives
+
+    def is_rival(record: TrialRecord) -> bool:
+        return record.role == "reference" if tunes_reference else record.in_space
+
     table: list[Evaluation] = []
     for record in history:
         found = _at(record, rung.epochs)
@@ -63,7 +71,7 @@ def stop_reason(
         elif record.number == newcomer.number:
             place = len(table)
             table.append(rung)
-        elif found is not None and record.in_space and record.state != "failed":
+        elif found is not None and record.state != "failed" and is_rival(record):
             table.append(found)
     names = [objective.name for objective in objectives]
     verdict = judge(

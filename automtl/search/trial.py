@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automtl.config import Evaluation, Precision
+from automtl.config import MEASURED_COSTS, Evaluation, Precision
 from automtl.errors import TrialFailedError
 from automtl.records import is_last
 from automtl.rundir import weights_name
 from automtl.search.assignment import Assignment
 from automtl.search.heartbeat import OnStep, beating
+from automtl.search.scores import write_scores
 
 if TYPE_CHECKING:
     from torch import nn
 
     from automtl.data.cache import EncodedData
+    from automtl.spec.schema import Spec
+    from automtl.study import Study
 
-__all__ = ["TrialJob"]
+__all__ = ["TrialJob", "asks_for_latency", "make_job"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class TrialJob:
     moved into place. While the trial runs there is a sign of life in `alive_dir`. With
     `latency_batch` the built model's `latency_ms` is measured for so many rows: the costs come
     first, as an evaluation after 0 epochs, so that a model that is too slow need not be trained.
+    With `scores_dir` the predictions for TEST rows are kept there, too (`search/scores.py`).
     """
 
     weights_dir: Path
@@ -41,6 +45,7 @@ class TrialJob:
     rungs: tuple[float, ...] = ()
     latency_batch: int | None = None
     alive_dir: Path | None = None
+    scores_dir: Path | None = None
 
     def run(self, assignment: Assignment) -> Iterator[Evaluation]:
         with beating(self.alive_dir, assignment.number) as on_step:
@@ -68,6 +73,8 @@ class TrialJob:
         for evaluation in trainer.run():
             if is_last(evaluation.epochs, assignment.config):
                 self._save(trainer.model, assignment.number)
+                if self.scores_dir is not None and len(trainer.data.rows("test")):
+                    write_scores(self.scores_dir, assignment.number, trainer.predict("test"))
             yield evaluation
 
     def _save(self, model: nn.Module, number: int) -> None:
@@ -91,3 +98,32 @@ def _open_rows(cache_dir: Path) -> EncodedData:
     from automtl.data.cache import load_cached
 
     return load_cached(cache_dir)
+
+
+def make_job(
+    study: Study,
+    spec: Spec,
+    data: EncodedData,
+    *,
+    rungs: tuple[float, ...],
+    scores_dir: Path | None = None,
+) -> TrialJob:
+    """The job of the trials of `study`, which are judged at `rungs`."""
+    return TrialJob(
+        weights_dir=study.weights_dir,
+        cache_dir=data.directory,
+        device=spec.trial.device,
+        precision=spec.trial.precision,
+        num_threads=max(1, int(spec.trial.cpus)),
+        rungs=rungs,
+        latency_batch=spec.trial.latency_batch if asks_for_latency(spec) else None,
+        alive_dir=study.alive_dir,
+        scores_dir=scores_dir,
+    )
+
+
+def asks_for_latency(spec: Spec) -> bool:
+    """Whether trials are judged by what is measured on the built model."""
+    judged = {one.name for one in spec.objective_list()}
+    judged |= {one.name for one in spec.constraint_list()}
+    return not judged.isdisjoint(MEASURED_COSTS)

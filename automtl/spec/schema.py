@@ -30,12 +30,13 @@ from automtl.spec.domains import Fixed
 from automtl.spec.objectives import parse_constraint, parse_objective
 from automtl.spec.problems import invalid, problems_of
 from automtl.spec.rules import check
-from automtl.spec.scalars import Maybe, OneOf, Real, Text, Whole
+from automtl.spec.scalars import Flag, Maybe, OneOf, Real, Text, Whole
 from automtl.spec.space_block import FAMILY_BLOCKS, FamilySpec, PositiveKnob, SpaceSpec
 
 __all__ = [
     "FAMILY_BLOCKS",
     "CategoricalSpec",
+    "ConfirmSpec",
     "DataSpec",
     "FamilySpec",
     "GenerateSpec",
@@ -121,6 +122,26 @@ class SearchSpec(Block):
     seed: Seed = Field(0, description="the search's seed; each trial's follows from it")
 
 
+class ConfirmSpec(Block):
+    """What is trained again with fresh seeds once the search has ended."""
+
+    seeds: Annotated[int, Whole(low=2, high=100)] = Field(
+        5, description="fresh seeds that each model is trained with"
+    )
+    candidates: Count = Field(8, description="trials of the front, spread over it")
+    baselines: Annotated[bool, Flag()] = Field(
+        True, description="also the default of each family: what sharing does at equal budget"
+    )
+    boosting: Annotated[bool, Flag()] = Field(
+        True, description="beside them gradient-boosted trees, a model a task, on the same rows"
+    )
+    group: Annotated[str | None, Maybe(Text(what="a column name"))] = Field(
+        None,
+        description="the column whose rows depend on each other, such as the user; that of a split "
+        "by group if left out",
+    )
+
+
 class Spec(Block):
     """A whole search: rows, tasks, what is better, what may vary, and for how long."""
 
@@ -142,6 +163,9 @@ class Spec(Block):
     space: SpaceSpec = Field(examples=[{"sharing": [{"family": "shared_bottom"}]}])
     trial: TrialSpec = TrialSpec()
     search: SearchSpec = SearchSpec()
+    confirm: ConfirmSpec | None = Field(
+        None, description="at the end of the search, as `automtl confirm` would; left out: not"
+    )
 
     _base_dir: Path = PrivateAttr(default=Path())
 
@@ -150,6 +174,7 @@ class Spec(Block):
         "space": SpaceSpec,
         "trial": TrialSpec,
         "search": SearchSpec,
+        "confirm": ConfirmSpec,
     }
 
     @property

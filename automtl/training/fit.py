@@ -124,6 +124,11 @@ class Trainer:
             device=self.device.type,
         )
 
+    def predict(self, split: str) -> dict[str, NDArray[np.float32]]:
+        """Predictions for the rows of `split`, by the names of `MultiTaskModel.predict`."""
+        with autocast(self.precision, self.device):
+            return predict_rows(self.model, self.data.rows(split))
+
     def evaluate(self, split: str) -> dict[str, float]:
         """All metrics on the rows of `split`, and the model's costs."""
         rows = self.data.rows(split)

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from automtl.config import SMALLEST_PROBABILITY, TaskSchema
+from automtl.config import SMALLEST_PROBABILITY, Objective, TaskSchema
 from automtl.models.dependency import joint_labels
 from automtl.models.model import joint_name
 
-__all__ = ["AucCase", "auc", "auc_cases", "evaluate", "log_loss"]
+__all__ = ["AucCase", "MetricCase", "auc", "auc_cases", "evaluate", "log_loss", "metric_case"]
 
 Values = Tensor | NDArray[np.float32]
 
@@ -64,6 +64,32 @@ class AucCase:
     prediction: str
     rows_J: NDArray[np.int64]
     labels_J: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricCase:
+    """What a metric of a task is over: `rows_J`, their labels, and the key of the prediction."""
+
+    prediction: str
+    rows_J: NDArray[np.int64]
+    labels_J: NDArray[np.float32]
+
+
+def metric_case(
+    objective: Objective, labels_NK: NDArray[np.float32], tasks: tuple[TaskSchema, ...]
+) -> MetricCase:
+    """That of an objective of a task: over the rows where its label is observed, for `joint_*`
+    over all impressions."""
+    assert objective.task is not None
+    is_joint = objective.metric.startswith("joint_")
+    labels_NK = joint_labels(labels_NK, tasks) if is_joint else labels_NK
+    labels_N = labels_NK[:, [task.name for task in tasks].index(objective.task)]
+    rows_J = np.flatnonzero(~np.isnan(labels_N))
+    return MetricCase(
+        prediction=joint_name(objective.task) if is_joint else objective.task,
+        rows_J=rows_J,
+        labels_J=labels_N[rows_J],
+    )
 
 
 def auc_cases(labels_NK: NDArray[np.float32], tasks: tuple[TaskSchema, ...]) -> list[AucCase]:

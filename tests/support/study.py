@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from automtl.config import FAMILIES, Evaluation, ModelConfig, TrainConfig, TrialConfig
+from automtl.confirmed import Confirmation
 from automtl.spec.schema import Spec
 from automtl.study import Study, TrialRecord
 
@@ -41,18 +42,23 @@ class StudyOfRecords(Study):
         ended: str = "",
         num_rejected: int = 0,
         wall_s: float = 0.0,
+        confirmation: Confirmation | None = None,
     ) -> None:
         self.run_dir = run_dir
         self.meta = {**META, "name": spec.name}
         self.__dict__["spec"] = spec
         self.active = active
         self._ended, self._num_rejected, self._wall_s = ended, num_rejected, wall_s
+        self._confirmation = confirmation
         self._records = tuple(records)
         self._answers = ((), {})
 
     def history(self) -> tuple[TrialRecord, ...]:
         self._history = self._records
         return self._records
+
+    def confirmation(self) -> Confirmation | None:
+        return self._confirmation
 
     @property
     def budget(self) -> int:

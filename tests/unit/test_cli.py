@@ -76,7 +76,18 @@ def test_the_commands(run):
 
 @pytest.mark.parametrize(
     "command",
-    ["init", "validate", "schema", "search", "status", "pareto", "report", "export", "predict"],
+    [
+        "init",
+        "validate",
+        "schema",
+        "search",
+        "confirm",
+        "status",
+        "pareto",
+        "report",
+        "export",
+        "predict",
+    ],
 )
 def test_every_command_and_option_is_explained(run, command):
     code, out, _ = run(command, "--help")
@@ -191,6 +202,7 @@ def test_a_search_ends_with_the_front_the_report_and_the_next_command(run, monke
     assert out.startswith("trial  model")
     assert out.endswith(
         "\nreport: reports/tiny/report.html\n"
+        "next:   automtl confirm reports/tiny\n"
         "next:   automtl export reports/tiny --pick knee --to reports/tiny/bundle\n"
     )
     assert Path("reports/tiny/report.html").exists()

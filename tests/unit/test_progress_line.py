@@ -11,11 +11,13 @@ from automtl.progress_line import (
     LineProgress,
     LiveProgress,
     Pace,
+    bar,
     counts,
     progress,
     standing,
     trial_line,
 )
+from automtl.records import is_judged
 from automtl.search.fidelity import Ladder
 from automtl.spec.schema import Spec
 
@@ -173,14 +175,14 @@ def test_the_estimate_counts_epochs_and_the_rungs_say_how_many_are_left(clock):
     for _ in range(5):
         study.grow()
     clock[0] += 10
-    pace.note()  # 5 epochs in 40 s; 5 references and 3 defaults are planned
-    exempt = 8 - sum(record.role != "search" for record in study.trials())
+    pace.note()  # 5 epochs in 40 s; one reference and 3 defaults are exempt
+    exempt = max(0, 4 - sum(not is_judged(record) for record in study.trials()))
     search = 25 - 5 - exempt
     left = exempt + search * (1 / 9 + (2 / 9) / 3 + (2 / 3) / 9)
     assert pace.eta_s() == pytest.approx(40 / 5 * left)
     clock[0] += 15  # it counts down between two trials
     assert pace.eta_s() == pytest.approx(40 / 5 * left - 15)
-    assert pace.bar(10) == "━━────────"
+    assert bar(pace.done, pace.total, 10) == "━━────────"
 
 
 def test_what_was_done_before_is_no_speed(clock):

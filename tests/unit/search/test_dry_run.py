@@ -69,7 +69,8 @@ def test_with_encoded_rows_it_counts_examples_and_time():
     assert found.num_rows == data.num_rows
     assert (found.num_references, found.baselines) == (5, ("shared_bottom", "mmoe"))
     assert found.num_search == 30 - len(plan_trials(spec)) == 23
-    assert sum(number for _, number in found.expected_ends) == pytest.approx(23)
+    assert found.num_judged == 30 - 1 - 2, "all but the defaults"
+    assert sum(number for _, number in found.expected_ends) == pytest.approx(found.num_judged)
     assert found.examples < found.examples_without_rungs
     assert found.examples_without_rungs == pytest.approx(30 * data.num_rows["train"])
     assert 1 <= len(found.bursts) <= 3

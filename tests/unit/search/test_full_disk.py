@@ -35,7 +35,7 @@ def search(monkeypatch: pytest.MonkeyPatch) -> Search:
     monkeypatch.setattr(run, "open_data", lambda spec: Data())
     monkeypatch.setattr(run, "count_positives", lambda rows, tasks: {})
     monkeypatch.setattr(run, "make_ladder", lambda spec, positives: Ladder(rungs=(1 / 9, 1 / 3)))
-    monkeypatch.setattr(run, "_make_job", lambda *given: FakeJob())
+    monkeypatch.setattr(run, "make_job", lambda *given, **more: FakeJob())
 
     def run_fake(run_dir: Path, *, trials: int = 4, **options: Any) -> Study:
         return run.run_search(fake_spec(trials=trials), run_dir, executor="local", **options)

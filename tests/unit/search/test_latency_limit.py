@@ -9,7 +9,7 @@ from automtl.config import Evaluation
 from automtl.models.cost import costs
 from automtl.search.executor import LocalExecutor
 from automtl.search.loop import SearchLoop
-from automtl.search.run import _asks_for_latency
+from automtl.search.trial import asks_for_latency
 from automtl.study import Study
 
 
@@ -56,6 +56,6 @@ def test_a_latency_is_an_objective_like_any_other(tmp_path):
 
 
 def test_it_is_measured_only_where_it_is_asked_for():
-    assert not _asks_for_latency(fake_spec())
-    assert _asks_for_latency(fake_spec(objectives=["click.auc", "latency_ms"]))
-    assert _asks_for_latency(fake_spec(constraints=["latency_ms <= 5"]))
+    assert not asks_for_latency(fake_spec())
+    assert asks_for_latency(fake_spec(objectives=["click.auc", "latency_ms"]))
+    assert asks_for_latency(fake_spec(constraints=["latency_ms <= 5"]))

@@ -85,6 +85,22 @@ def test_who_a_newcomer_is_compared_with(changes: dict[str, object], counts: boo
     assert bool(reason(better, trial(*POOR), newcomer=2)) == counts
 
 
+def test_who_tunes_the_reference_is_compared_with_its_like_by_the_tasks_alone() -> None:
+    def reference(*values: float) -> object:
+        return dataclasses.replace(
+            trial(*values),  # type: ignore[type-var]
+            role="reference",
+            in_space=False,
+        )
+
+    newcomer = reference(*FAIR)
+    smaller = reference(2, 0.6, 1e4)  # worse in every task: its size does not save it
+    assert reason(smaller, newcomer, newcomer=1) == ""
+    better = reference(2, 0.8, 1e9)
+    assert "rank 2 of 2" in reason(better, newcomer, newcomer=1)
+    assert reason(trial(*GOOD), newcomer, newcomer=1) == "", "others do not count"
+
+
 def test_only_trials_at_the_same_rung_are_compared() -> None:
     better = trial(*GOOD)
     further = dataclasses.replace(better.evaluations[0], epochs=1 / 3)  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""Training the best again with fresh seeds: which differences are real."""

@@ -1,0 +1,280 @@
+"""From runs to a comparison: means over the seeds, intervals, and who can be told from whom.
+
+Everything reported is of TEST rows, by `analysis.estimates`; validation rows give the means that
+picks are made by. Differences have + for better.
+
+Shapes: N test rows, J rows of one objective, S seeds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl import pareto, records
+from automtl.analysis import text
+from automtl.analysis.estimates import Difference, Estimate, compare, estimate, holm
+from automtl.analysis.interval import Interval, student_interval
+from automtl.config import Objective
+from automtl.confirm.boosting import NAME
+from automtl.confirm.candidates import Rerun, Selection
+from automtl.confirm.keep import median_run, runs_of
+from automtl.confirm.outside import run_name
+from automtl.confirmed import Confirmation, ConfirmedModel, Measure, Versus, confirmed_knee
+from automtl.data.cache import EncodedData
+from automtl.records import TrialRecord
+from automtl.search.scores import read_scores
+from automtl.study import Study
+from automtl.training.metrics import MetricCase, metric_case
+
+__all__ = ["compare_all"]
+
+Estimates = Mapping[str, Estimate]  # by objective, those that are defined
+Comparisons = Mapping[tuple[str, str], Versus]  # by model and objective
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """A model, and its estimates on TEST rows with the influences that comparisons need."""
+
+    model: ConfirmedModel
+    estimates: Estimates
+
+
+def compare_all(
+    study: Study,
+    runs: Study,
+    data: EncodedData,
+    selection: Selection,
+    wanted: Sequence[Rerun],
+    *,
+    scores_dir: Path,
+    outside: Sequence[Mapping[str, float]] = (),
+    group: str | None = None,
+    groups_N: NDArray[np.int64] | None = None,
+) -> Confirmation:
+    """The confirmation of `study` from the ended `runs`; `outside` is what gradient boosting
+    reached on VALIDATION rows, by seed."""
+    cases = _cases(study, data)
+    tested = [
+        _test(
+            _model(study, selection, runs, wanted, trial),
+            cases,
+            groups_N,
+            scores_of=lambda number: read_scores(scores_dir, number),
+        )
+        for trial in selection.trials
+    ]
+    if outside:
+        tested.append(
+            _test(
+                _outside(study, outside),
+                cases,
+                groups_N,
+                scores_of=lambda seed: read_scores(scores_dir, run_name(seed)),
+            )
+        )
+    found = Confirmation(
+        seeds=max(len(one.model.runs) for one in tested),
+        group=group,
+        num_groups=data.num_rows["test"] if groups_N is None else len(np.unique(groups_N)),
+        num_test_rows=data.num_rows["test"],
+        models=tuple(one.model for one in tested),
+    )
+    return dataclasses.replace(found, models=_compared(study, found, tested))
+
+
+# ---- one model -----------------------------------------------------------------------------
+
+
+def _model(
+    study: Study, selection: Selection, runs: Study, wanted: Sequence[Rerun], trial: TrialRecord
+) -> ConfirmedModel:
+    done = runs_of(runs, wanted, trial.number)
+    complete = [one for one in done if one.state == "complete"]
+    kept = median_run(done, study.objectives)
+    values = [one.values or {} for one in complete]
+    costs = {one.name for one in study.objectives if one.task is None} | {"params"}
+    return ConfirmedModel(
+        trial=trial.number,
+        name=text.model_name(trial.config),
+        family=trial.config.model.family,
+        is_candidate=trial in selection.candidates,
+        is_baseline=trial in selection.baselines,
+        is_reference=trial is selection.reference,
+        may_lead=records.may_lead(trial),
+        runs=tuple(one.number for one in complete),
+        num_failed=sum(one.state == "failed" for one in done),
+        kept=None if kept is None else kept.number,
+        costs={name: trial.metrics[name] for name in sorted(costs)},
+        valid=_valid(study.objectives, values),
+    )
+
+
+def _outside(study: Study, values: Sequence[Mapping[str, float]]) -> ConfirmedModel:
+    return ConfirmedModel(
+        trial=None,
+        name=NAME,
+        family=NAME,
+        runs=tuple(range(len(values))),
+        valid=_valid(study.objectives, values),
+    )
+
+
+def _valid(
+    objectives: Sequence[Objective], values: Sequence[Mapping[str, float]]
+) -> dict[str, Measure]:
+    """By task objective; nothing where no run has come to its end."""
+    found = {}
+    for one in records.task_objectives(objectives) if values else ():
+        by_seed = tuple(float(value[one.name]) for value in values)
+        seeds = _over_seeds(by_seed)
+        found[one.name] = Measure(
+            by_seed=by_seed,
+            mean=float(np.mean(by_seed)),
+            seed_low=None if seeds is None else seeds.low,
+            seed_high=None if seeds is None else seeds.high,
+        )
+    return found
+
+
+def _over_seeds(by_seed: Sequence[float]) -> Interval | None:
+    """Student's interval of the mean; None for one seed."""
+    if len(by_seed) < 2:
+        return None
+    return student_interval(
+        float(np.mean(by_seed)),
+        standard_error=float(np.std(by_seed, ddof=1)) / len(by_seed) ** 0.5,
+        degrees=len(by_seed) - 1,
+    )
+
+
+# ---- test rows -----------------------------------------------------------------------------
+
+
+def _cases(study: Study, data: EncodedData) -> dict[str, MetricCase]:
+    """By task objective; none without test rows."""
+    if not data.num_rows["test"]:
+        return {}
+    labels_NK = np.asarray(data.rows("test").labels_NK)
+    return {
+        one.name: metric_case(one, labels_NK, data.tasks)
+        for one in records.task_objectives(study.objectives)
+    }
+
+
+def _test(
+    model: ConfirmedModel,
+    cases: Mapping[str, MetricCase],
+    groups_N: NDArray[np.int64] | None,
+    *,
+    scores_of: Callable[[int], Mapping[str, NDArray[np.float32]]],
+) -> Tested:
+    """The model with its `test` measures, comparisons left out."""
+    estimates: dict[str, Estimate] = {}
+    scores = [scores_of(run) for run in model.runs] if cases else []
+    for name, case in cases.items() if scores else ():
+        found = estimate(
+            name.rpartition(".")[2],
+            labels_J=case.labels_J,
+            scores_SJ=np.stack([one[case.prediction][case.rows_J] for one in scores]),
+            groups_J=None if groups_N is None else groups_N[case.rows_J],
+        )
+        if found is not None:
+            estimates[name] = found
+    measures = {name: _measure(found) for name, found in estimates.items()}
+    return Tested(model=dataclasses.replace(model, test=measures), estimates=estimates)
+
+
+def _measure(found: Estimate) -> Measure:
+    return Measure(
+        by_seed=found.values,
+        mean=found.mean,
+        seed_low=None if found.seeds is None else found.seeds.low,
+        seed_high=None if found.seeds is None else found.seeds.high,
+        row_error=None if found.rows is None else found.rows.standard_error,
+        low=None if found.total is None else found.total.low,
+        high=None if found.total is None else found.total.high,
+    )
+
+
+# ---- comparisons ---------------------------------------------------------------------------
+
+
+def _compared(
+    study: Study, found: Confirmation, tested: Sequence[Tested]
+) -> tuple[ConfirmedModel, ...]:
+    """All models with their comparisons; Holm's correction is over each of four tables: candidates
+    against the reference, baselines against it, candidates against the suggested one, and the
+    suggested one against the outside."""
+    objectives = records.task_objectives(study.objectives)
+    suggested = confirmed_knee(found, study.objectives)
+    reference = next((one for one in tested if one.model.is_reference), None)
+    knee = next((one for one in tested if suggested and one.model.trial == suggested.trial), None)
+    candidates = [one for one in tested if one.model.is_candidate]
+    baselines = [one for one in tested if one.model.is_baseline and not one.model.is_candidate]
+    outside = [one for one in tested if one.model.trial is None]
+    to_reference = {
+        **_table(candidates, reference, objectives),
+        **_table(baselines, reference, objectives),
+    }
+    to_suggested = {
+        **_table(candidates, knee, objectives),
+        **_table(outside, knee, objectives),
+    }
+    return tuple(
+        dataclasses.replace(
+            one.model,
+            test={
+                name: dataclasses.replace(
+                    measure,
+                    versus_reference=to_reference.get((one.model.id, name)),
+                    versus_suggested=to_suggested.get((one.model.id, name)),
+                )
+                for name, measure in one.model.test.items()
+            },
+        )
+        for one in tested
+    )
+
+
+def _table(
+    models: Iterable[Tested], other: Tested | None, objectives: Sequence[Objective]
+) -> dict[tuple[str, str], Versus]:
+    """Each model against the other in each objective, corrected over all of them."""
+    pairs: list[tuple[tuple[str, str], Objective, Difference]] = []
+    for one in models:
+        for objective in objectives:
+            name = objective.name
+            if (
+                other is None
+                or one is other
+                or not {name} <= one.estimates.keys() & other.estimates.keys()
+            ):
+                continue
+            difference = compare(one.estimates[name], other.estimates[name])
+            if difference.p_value is not None:
+                pairs.append(((one.model.id, name), objective, difference))
+    adjusted = holm([found.p_value or 0.0 for _, _, found in pairs])
+    return {
+        key: _versus(objective, found, p_adjusted)
+        for (key, objective, found), p_adjusted in zip(pairs, adjusted, strict=True)
+    }
+
+
+def _versus(objective: Objective, found: Difference, p_adjusted: float) -> Versus:
+    assert found.total is not None
+    assert found.p_value is not None
+    ends = [pareto.gain(objective, one) for one in (found.total.low, found.total.high)]
+    return Versus(
+        difference=pareto.gain(objective, found.difference),
+        low=min(ends),
+        high=max(ends),
+        p_value=found.p_value,
+        p_adjusted=p_adjusted,
+    )

@@ -1,0 +1,42 @@
+"""Which TEST rows depend on each other: those of one user, say.
+
+Shapes: N test rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl.data.cache import EncodedData
+from automtl.data.columns import as_keys
+
+if TYPE_CHECKING:
+    from automtl.spec.schema import Spec
+
+__all__ = ["group_column", "group_ids"]
+
+
+def group_column(spec: Spec, asked: str | None) -> str | None:
+    """The column of the groups: the one asked for, else that of a split by group, else none."""
+    return asked if asked is not None else getattr(spec.data.split, "group", None)
+
+
+def group_ids(spec: Spec, data: EncodedData, asked: str | None) -> NDArray[np.int64] | None:
+    """The group [N] of each test row, counted from 0; a missing one is a group of its own row.
+
+    None where there is no column of groups. Raises DataError if there is no such column.
+    """
+    from automtl.data.build import raw_column
+
+    column = group_column(spec, asked)
+    if column is None:
+        return None
+    keys_N = as_keys(raw_column(spec, column))[data.source_rows("test")].to_numpy()
+    known_N = np.array([key is not None for key in keys_N], dtype=bool)
+    ids_N = np.arange(len(keys_N), dtype=np.int64)
+    _, codes = np.unique(keys_N[known_N].astype(str), return_inverse=True)
+    ids_N[known_N] = len(keys_N) + codes
+    return np.unique(ids_N, return_inverse=True)[1].astype(np.int64)
