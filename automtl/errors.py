@@ -15,6 +15,7 @@ __all__ = [
     "DataError",
     "Diagnostic",
     "RunError",
+    "ScoreError",
     "SearchFailedError",
     "SpecError",
     "TrialFailedError",
@@ -69,6 +70,10 @@ class RunError(UserError):
 
 class BundleError(UserError):
     """An exported model is damaged, foreign, or does not fit the rows to score."""
+
+
+class ScoreError(UserError):
+    """A score to rank by, or what judges it, cannot be read or does not fit the rows."""
 
 
 class TrialFailedError(AutomtlError):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from automtl.fusion.parse import parse
 from automtl.spec.load import parse_document
 from automtl.spec.schema import Spec
 
@@ -57,6 +58,15 @@ def test_links_between_documents_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
             if "://" not in target:
                 assert (document.parent / target).exists(), f"{document}: {target}"
+
+
+def test_scores_in_the_documents_are_of_what_kuairand_has():
+    """Predictions and columns of the first command's run; one letter is free."""
+    names = ["click", "long_view", "p_click", "p_long_view", "p_long_view_and_click", "duration_ms"]
+    scores = re.findall(r'--score "([^"]+)"', (ROOT / "docs" / "fusion.md").read_text())
+    assert scores
+    for score in scores:
+        parse(score, names)
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/search.md", "docs/training.md"])

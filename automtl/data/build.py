@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from automtl.errors import DataError
 if TYPE_CHECKING:
     from automtl.spec.schema import DataSpec, Spec
 
-__all__ = ["Encoded", "encode_rows", "raw_column", "source_columns", "source_frame"]
+__all__ = ["Encoded", "encode_rows", "raw_columns", "source_columns", "source_frame"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +105,12 @@ def source_frame(spec: Spec) -> pl.DataFrame:
     return frame
 
 
-def raw_column(spec: Spec, column: str) -> pl.Series:
-    """One column of the source, which the spec need not name; raises DataError if there is none."""
+def raw_columns(spec: Spec, names: Sequence[str]) -> pl.DataFrame:
+    """Columns of the source as they are, which the spec need not name, in the order of its rows;
+    DataError names those that are not there."""
     if spec.data.path is not None:
-        return read_frame(spec.data.path, [column], base_dir=spec.base_dir)[column]
+        return read_frame(spec.data.path, names, base_dir=spec.base_dir)
     assert spec.data.generate is not None
     frame = generate(spec.data.generate)
-    check_columns([column], frame.columns, source=f"data.generate {spec.data.generate.name}")
-    return frame[column]
+    check_columns(names, frame.columns, source=f"data.generate {spec.data.generate.name}")
+    return frame.select(names)

@@ -29,12 +29,12 @@ def group_ids(spec: Spec, data: EncodedData, asked: str | None) -> NDArray[np.in
 
     None where there is no column of groups. Raises DataError if there is no such column.
     """
-    from automtl.data.build import raw_column
+    from automtl.data.build import raw_columns
 
     column = group_column(spec, asked)
     if column is None:
         return None
-    keys_N = as_keys(raw_column(spec, column))[data.source_rows("test")].to_numpy()
+    keys_N = as_keys(raw_columns(spec, [column])[column])[data.source_rows("test")].to_numpy()
     known_N = np.array([key is not None for key in keys_N], dtype=bool)
     ids_N = np.arange(len(keys_N), dtype=np.int64)
     _, codes = np.unique(keys_N[known_N].astype(str), return_inverse=True)

@@ -87,6 +87,7 @@ def test_the_commands(run):
         "report",
         "export",
         "predict",
+        "fuse",
     ],
 )
 def test_every_command_and_option_is_explained(run, command):
