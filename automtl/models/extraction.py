@@ -59,13 +59,7 @@ class ExtractionLevel(nn.Module):
         level) it is the unchanged input.
         """
         experts_NBH = self._run_experts(task_GBI, shared_1BI)
-        rows = []
-        if self.task_gates is not None:
-            scores_KBE = self.task_gates(_beside(task_GBI, gate_GBX))
-            rows.append(self._over_all(torch.softmax(scores_KBE, dim=-1)))
-        if self.shared_gate is not None:
-            scores_1BN = self.shared_gate(_beside(shared_1BI, gate_GBX))
-            rows.append(torch.softmax(scores_1BN, dim=-1))
+        rows = self.gates(task_GBI, shared_1BI, gate_GBX)
         if not rows:  # each task sees one expert
             return experts_NBH, shared_1BI
         mixed_RBH = _mix(rows, experts_NBH)
@@ -75,6 +69,22 @@ class ExtractionLevel(nn.Module):
             return experts_NBH, mixed_RBH
         task_KBH, shared_1BH = torch.split(mixed_RBH, [len(rows[0]), 1])
         return task_KBH, shared_1BH
+
+    def gates(
+        self, task_GBI: Tensor, shared_1BI: Tensor, gate_GBX: Tensor | None = None
+    ) -> list[Tensor]:
+        """The weights of every expert: those of the tasks' gates [K or 1, B, N] (0 for experts
+        that a task does not see), then those of the shared gate [1, B, N]. Gates that are not
+        built are left out.
+        """
+        rows = []
+        if self.task_gates is not None:
+            scores_KBE = self.task_gates(_beside(task_GBI, gate_GBX))
+            rows.append(self._over_all(torch.softmax(scores_KBE, dim=-1)))
+        if self.shared_gate is not None:
+            scores_1BN = self.shared_gate(_beside(shared_1BI, gate_GBX))
+            rows.append(torch.softmax(scores_1BN, dim=-1))
+        return rows
 
     def _run_experts(self, task_GBI: Tensor, shared_1BI: Tensor) -> Tensor:
         """-> all experts [N, B, H]: the shared ones, then task by task."""

@@ -64,14 +64,32 @@ class MultiTaskModel(nn.Module):
 
     def trunk(self, x_GBE: Tensor) -> Tensor:
         """The dense part: the embedded input -> [B, K]."""
-        task_GBH, shared_1BH = x_GBE, x_GBE if len(x_GBE) == 1 else x_GBE[:1]
-        gate_GBX = None
-        if self.gate_slices:
-            gate_GBX = torch.cat([x_GBE[..., start:stop] for start, stop in self.gate_slices], 2)
+        task_GBH, shared_1BH, gate_GBX = self._inputs(x_GBE)
         for level in self.levels:
             task_GBH, shared_1BH = level(task_GBH, shared_1BH, gate_GBX)
         outputs_KB1: Tensor = self.towers(task_GBH)
         return outputs_KB1[..., 0].transpose(0, 1)
+
+    @torch.inference_mode()
+    def gates(self, ids_BC: Tensor, numeric_BF: Tensor) -> list[list[Tensor]]:
+        """Level by level the weights that its gates give the experts (`ExtractionLevel.gates`).
+
+        Runs the levels too, each on what the one below gives it; for looking, not for training.
+        """
+        task_GBH, shared_1BH, gate_GBX = self._inputs(self.embedding(ids_BC, numeric_BF))
+        found: list[list[Tensor]] = []
+        for level in self.levels:
+            assert isinstance(level, ExtractionLevel)
+            found.append(level.gates(task_GBH, shared_1BH, gate_GBX))
+            task_GBH, shared_1BH = level(task_GBH, shared_1BH, gate_GBX)
+        return found
+
+    def _inputs(self, x_GBE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What the first level reads, for tasks and shared experts, and what all gates read."""
+        gate_GBX = None
+        if self.gate_slices:
+            gate_GBX = torch.cat([x_GBE[..., start:stop] for start, stop in self.gate_slices], 2)
+        return x_GBE, x_GBE if len(x_GBE) == 1 else x_GBE[:1], gate_GBX
 
     @property
     def device(self) -> torch.device:

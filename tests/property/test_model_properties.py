@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.make import make_features, make_inputs, make_model
-from support.plain_models import plain_logits
+from support.plain_models import plain_gates, plain_logits
 
 from automtl.config import FAMILIES, ModelConfig, TaskSchema
 from automtl.models.cost import costs
@@ -68,6 +68,38 @@ def test_outputs_and_gradients_equal_the_plain_loops(config, tasks, seed, num_ro
     for a, b in zip(ours_grads, plain_grads, strict=True):
         assert a is not None
         torch.testing.assert_close(a, torch.zeros_like(a) if b is None else b, atol=1e-5, rtol=1e-5)
+
+
+@given(config=configs(), tasks=task_lists, seed=st.integers(0, 10))
+@settings(max_examples=80, deadline=None)
+def test_the_gates_equal_the_plain_loops_and_are_zero_for_experts_that_a_task_does_not_see(
+    config, tasks, seed
+):
+    features = make_features()
+    model = make_model(config, features, tasks, seed).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(generator=torch.Generator().manual_seed(seed))
+    ids, numeric = tensors(features, 3, seed)
+    numeric = numeric.double()
+    found, plain = model.gates(ids, numeric), plain_gates(model, ids, numeric)
+    for number, (level, rows) in enumerate(zip(model.levels, found, strict=True)):
+        rows = iter(rows)
+        num_own = level.num_task
+        everything = level.num_shared + len(tasks) * num_own
+        if level.task_gates is not None:
+            for k, weights_BN in enumerate(next(rows)):  # one gate is the first task's, too
+                first = level.num_shared + k * num_own
+                seen = [*range(level.num_shared), *range(first, first + num_own)]
+                expected = torch.zeros(len(ids), everything, dtype=torch.float64)
+                for b in range(len(ids)):
+                    expected[b, seen] = torch.stack(plain[b][number, k])
+                torch.testing.assert_close(weights_BN, expected, atol=1e-6, rtol=1e-6)
+        if level.shared_gate is not None:
+            (weights_BN,) = next(rows)
+            expected = torch.stack([torch.stack(row[number, "shared"]) for row in plain])
+            torch.testing.assert_close(weights_BN, expected, atol=1e-6, rtol=1e-6)
+        assert next(rows, None) is None
 
 
 @given(config=configs(), tasks=task_lists)

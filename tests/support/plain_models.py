@@ -19,7 +19,22 @@ def plain_logits(model: MultiTaskModel, ids: Tensor, numeric: Tensor) -> Tensor:
     return torch.stack([torch.stack(row) for row in rows])
 
 
-def _plain_row(model: MultiTaskModel, ids: Tensor, numeric: Tensor, task: int) -> Tensor:
+def plain_gates(model: MultiTaskModel, ids: Tensor, numeric: Tensor) -> list[dict]:
+    """For each row the weights of each gate, by (level, task), or (level, "shared"): a number an
+    expert that the gate sees, the shared experts first, then the tasks' own."""
+    rows = []
+    for b in range(len(ids)):
+        gates: dict = {}
+        _plain_row(model, ids[b], numeric[b], task=0, gates=gates)
+        rows.append(gates)
+    return rows
+
+
+def _plain_row(
+    model: MultiTaskModel, ids: Tensor, numeric: Tensor, task: int, gates: dict | None = None
+) -> Tensor:
+    """The logit of one task; leaves the gates' weights in `gates`."""
+    gates = {} if gates is None else gates
     config, num_tasks = model.config, len(model.tasks)
     if config.family == "single_task":
         bottom = _task_experts(model.levels[0], task)[0]
@@ -36,11 +51,15 @@ def _plain_row(model: MultiTaskModel, ids: Tensor, numeric: Tensor, task: int) -
         mixed = []
         for k in range(num_tasks):
             seen = shared_experts + task_experts[k]
-            mixed.append(_mix(_task_gate(level, k), torch.cat([*beside, own[k]]), seen))
+            weights = _weights(_task_gate(level, k), torch.cat([*beside, own[k]]), len(seen))
+            gates[number, k] = weights
+            mixed.append(_mix(weights, seen))
         if number < num_levels - 1:
             everything = shared_experts + [f for experts in task_experts for f in experts]
             gate = _expert(level.shared_gate, 0, 0)
-            shared = _mix(gate, torch.cat([*beside, shared]), everything)
+            weights = _weights(gate, torch.cat([*beside, shared]), len(everything))
+            gates[number, "shared"] = weights
+            shared = _mix(weights, everything)
         own = mixed
     return _tower(model, task)(own[task])[0]
 
@@ -184,14 +203,18 @@ def _task_gate(level, task):
     return _mlp(level.task_gates, task if num_gates > 1 else 0)
 
 
-def _mix(gate, x, seen):
+def _weights(gate, x, num_seen):
+    """A softmax; all the weight where there is one expert and so no gate."""
     if gate is None:
-        assert len(seen) == 1
-        return seen[0]
+        assert num_seen == 1
+        return [torch.ones(())]
     scores = gate(x)
     exponentials = [torch.exp(score - scores.max()) for score in scores]
-    assert len(exponentials) == len(seen)
-    weights = [e / sum(exponentials) for e in exponentials]
+    assert len(exponentials) == num_seen
+    return [e / sum(exponentials) for e in exponentials]
+
+
+def _mix(weights, seen):
     return sum(weight * expert for weight, expert in zip(weights, seen, strict=True))
 
 
