@@ -4,6 +4,7 @@
     RUN/spec.yaml     the spec to read, with every default and absolute paths
     RUN/journal.log   the trials, as an Optuna journal in native units (optuna-dashboard reads it)
     RUN/weights/      t0042.safetensors, for the trials that can still be picked
+    RUN/inside/       t0042.json, what its weights do on test rows (`analysis/inside.py`)
     RUN/alive/        t0042, while trial 42 runs: its last step (`search/heartbeat.py`)
     RUN/lock          held by the one process that writes
 

@@ -18,6 +18,7 @@ __all__ = [
     "count",
     "duration",
     "gain",
+    "gain_scale",
     "gain_unit",
     "heading",
     "knob",
@@ -86,6 +87,11 @@ def gain(name: str, difference: float) -> str:
 def gain_unit(name: str) -> str:
     """What `gain` counts in: `points` for an AUC, nothing where it is the metric's own unit."""
     return "points" if name.rpartition(".")[2] in _POINTS else ""
+
+
+def gain_scale(name: str) -> float:
+    """What a gain is multiplied by to be told in its `gain_unit`."""
+    return 100.0 if gain_unit(name) else 1.0
 
 
 def duration(seconds: float) -> str:
