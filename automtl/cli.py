@@ -179,9 +179,7 @@ def search(
         shown.append(
             _confirm(study, loaded.confirm, executor=executor, workers=workers, address=address)
         )
-    from automtl.report.page import write_report
-
-    lines = [*shown, f"report: {write_report(study, run_dir / 'report.html')}"]
+    lines = [*shown, f"report: {_write_report(study, run_dir)}"]
     if study.front():
         run = shlex.quote(str(run_dir))
         if loaded.confirm is None:
@@ -211,7 +209,6 @@ def confirm(
     """Train the front's best with fresh seeds: which gains are real."""
     from automtl import console
     from automtl.confirmed import read_confirmation
-    from automtl.report.page import write_report
     from automtl.spec.schema import ConfirmSpec
     from automtl.study import Study
 
@@ -221,7 +218,7 @@ def confirm(
         update={key: value for key, value in given.items() if value is not None}
     )
     shown = _confirm(study, settings, executor=executor, workers=workers, address=address)
-    page = write_report(study, run / "report.html")
+    page = _write_report(study, run)
     if as_json:
         from automtl.config import to_jsonable
 
@@ -307,10 +304,9 @@ def report(
 ) -> None:
     """Write the report page of a search, finished or not."""
     from automtl import console
-    from automtl.report.page import write_report
     from automtl.study import Study
 
-    page = write_report(Study.open(run), run / "report.html")
+    page = _write_report(Study.open(run), run)
     console.emit(str(page))
     if open_page:
         import webbrowser
@@ -495,6 +491,22 @@ def _trial(study: Study, name: str) -> TrialRecord:
             return record
     have = f"it has {records[0].id} to {records[-1].id}" if records else "it has none yet"
     raise RunError(f"{study.run_dir}: no trial {name}; {have}")
+
+
+def _write_report(study: Study, run: Path) -> Path:
+    """The page, after a look inside the trials that it shows, where one is missing.
+
+    torch is imported for such a look only; while a search runs its cores are its own.
+    """
+    from automtl.analysis.inside import is_complete
+    from automtl.report.page import write_report
+
+    why: dict[str, str] = {}
+    if not (is_complete(study) or study.is_active()):
+        from automtl.export.inside import look_inside
+
+        why = look_inside(study)
+    return write_report(study, run / "report.html", not_measured=why)
 
 
 def _front_json(study: Study) -> dict[str, Any]:

@@ -59,6 +59,10 @@ def test_a_study_is_looked_at_without_heavy_libraries(run):
     assert imported_by("pareto", str(run), "--json") == set()
 
 
+def test_a_report_that_looks_inside_nothing_needs_no_torch(run):
+    assert imported_by("report", str(run)) == {"pandas", "plotly"}
+
+
 def test_importing_the_package_imports_nothing_heavy():
     program = "import sys, automtl; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -37,7 +37,11 @@ def judged(study: Study) -> tuple[TrialRecord, ...]:
         for record in study.trials()
         if record.state == "complete"
         and record.in_space
-        and all(_is_in(domains[name], value) for name, value in record.params.items())
+        and all(
+            _is_in(domain, record.params[name])
+            for name, domain in domains.items()
+            if name in record.params
+        )
     )
 
 

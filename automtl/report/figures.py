@@ -21,9 +21,13 @@ from automtl.analysis import text
 from automtl.config import FAMILIES, MEASURED_COSTS, Family, Objective
 
 __all__ = [
+    "ACCENT",
     "AXIS",
+    "CATEGORIES",
     "COLORS",
+    "INK",
     "SYMBOLS",
+    "Figure",
     "axis",
     "blank",
     "front_figure",
@@ -32,6 +36,8 @@ __all__ = [
     "title",
     "to_plain",
 ]
+
+Figure = go.Figure
 
 COLORS: Mapping[Family, str] = {
     "single_task": "#8a8f98",
@@ -187,14 +193,35 @@ AXIS: dict[str, Any] = {
 }
 
 
+# of traces whose blue is that of the page, lighter where it is dark
+ACCENT = {"part": "accent", "color": COLORS["mmoe"]}
+
+# names stand apart from the bars that they name
+CATEGORIES: dict[str, Any] = {
+    **AXIS,
+    "type": "category",
+    "showgrid": False,
+    "ticks": "outside",
+    "ticklen": 6,
+    "tickcolor": "rgba(0,0,0,0)",
+}
+
+
 def title(label: str) -> dict[str, Any]:
     """An axis' title."""
     return {"text": label, "standoff": 12, "font": {"size": 13}}
 
 
-def blank(*, height: int, top: int = 16) -> go.Figure:
-    """A figure with everything but data."""
+def blank(
+    *,
+    height: int,
+    top: int = 16,
+    data: Sequence[Any] = (),
+    layout: Mapping[str, Any] | None = None,
+) -> go.Figure:
+    """A figure with everything but data, or with `data` and what is special in its `layout`."""
     return go.Figure(
+        data=list(data),
         layout={
             "template": "none",
             "height": height,
@@ -215,7 +242,8 @@ def blank(*, height: int, top: int = 16) -> go.Figure:
             "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": FAINT, "activecolor": INK},
             "dragmode": "zoom",
             "uirevision": "fixed",
-        }
+            **(layout or {}),
+        },
     )
 
 

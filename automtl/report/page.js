@@ -1,4 +1,4 @@
-// The page's behaviour: draw in the reader's colours, pin a trial, sort the table.
+// The page's behaviour: draw what comes into view in the reader's colours, pin a trial, sort tables.
 // All text goes in through textContent; the address (#t0042) is the one place that says
 // which trial is pinned.
 (() => {
@@ -124,18 +124,42 @@
     if (fresh) at("hypervolume").on("plotly_click", (event) => pin(event.points[0].customdata));
   }
 
-  function drawCurves(fresh = false) {
-    if (!at("curves")) return;
-    const { data: traces, layout } = data.figures.curves[at("pick-curve") ? at("pick-curve").value : 0];
-    Plotly[fresh ? "newPlot" : "react"]("curves", traces, themed(layout), config);
-    if (fresh) at("curves").on("plotly_click", (event) => pin(event.points[0].customdata));
+  // a map of shares goes from the paper to the accent; other accents are the reader's, too
+  function plainTrace(trace) {
+    const part = trace.meta && trace.meta.part;
+    if (part === "share") return { ...trace, colorscale: [[0, color("--wash")], [1, color("--accent")]] };
+    if (part !== "accent") return trace;
+    return JSON.parse(JSON.stringify(trace).replaceAll(trace.meta.color, color("--accent")));
   }
 
-  function draw(fresh = false) {
-    drawFront(fresh);
-    drawHypervolume(fresh);
-    drawCurves(fresh);
+  function drawPlain(id, fresh = false) {
+    const node = at(id);
+    const choice = document.querySelector(`select.choice[data-group="${node.dataset.group}"]`);
+    const { data: traces, layout } = data.plots[id][choice ? choice.value : 0];
+    const quiet = { ...config, displayModeBar: false };
+    Plotly[fresh ? "newPlot" : "react"](node, traces.map(plainTrace), themed(layout), quiet);
+    if (fresh) node.on("plotly_click", (event) => pin(event.points[0].customdata));
   }
+
+  // ---- when they are drawn: when they come into view, or all for the printer -----------------
+
+  const drawers = { front: drawFront, hypervolume: drawHypervolume };
+  const drawn = new Set();
+  const redraw = (id, fresh = false) => (drawers[id] || ((now) => drawPlain(id, now)))(fresh);
+  function appear(id) {
+    if (drawn.has(id)) return;
+    drawn.add(id);
+    redraw(id, true);
+  }
+  const coming = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        if (!entry.isIntersecting) continue;
+        coming.unobserve(entry.target);
+        appear(entry.target.id);
+      }
+    },
+    { rootMargin: "400px" });
 
   // ---- the pinned trial --------------------------------------------------------------------
 
@@ -166,7 +190,8 @@
   function select(trial) {
     selected = trial;
     fillPanel(trial);
-    drawFront();
+    if (drawn.has("front")) drawFront();
+    at("panel").scrollIntoView({ block: "nearest" });
   }
 
   const addressed = () => byId.get(decodeURIComponent(location.hash.slice(1)));
@@ -211,6 +236,8 @@
     table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
   }
 
+  const figures = document.querySelectorAll(".figure");
+
   // ---- wiring ------------------------------------------------------------------------------
 
   for (const [id, initial, change] of [
@@ -227,7 +254,13 @@
       drawFront(true);
     });
   }
-  if (at("pick-curve")) at("pick-curve").addEventListener("change", () => drawCurves(true));
+  for (const choice of document.querySelectorAll("select.choice")) {
+    choice.addEventListener("change", () => {
+      for (const node of document.querySelectorAll(`.figure[data-group="${choice.dataset.group}"]`)) {
+        if (drawn.has(node.id)) redraw(node.id, true);
+      }
+    });
+  }
   at("copy").addEventListener("click", copy);
   if (at("all")) {
     at("all").addEventListener("change", (event) =>
@@ -244,9 +277,10 @@
   window.addEventListener("hashchange", () => {
     if (addressed()) select(addressed());
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach((id) => redraw(id)));
+  window.addEventListener("beforeprint", () => figures.forEach((node) => appear(node.id)));
 
   selected = addressed() || selected;
   fillPanel(selected);
-  draw(true);
+  figures.forEach((node) => coming.observe(node));
 })();

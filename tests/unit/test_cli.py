@@ -337,6 +337,25 @@ def test_the_report_is_written_and_opened(run, study, monkeypatch, tmp_path):
     assert opened == [(tmp_path / "RUN/report.html").as_uri()]
 
 
+def test_the_report_looks_inside_trials_and_says_why_it_could_not(run, study, monkeypatch):
+    reason = "its rows are on the moon"
+    monkeypatch.setattr("automtl.export.inside.look_inside", lambda of: {of.knee().id: reason})
+    assert run("report", "RUN")[0] == 0
+    assert (
+        f"{study.knee().id} was not looked into: {reason}." in Path("RUN/report.html").read_text()
+    )
+
+
+def test_while_a_search_runs_its_report_looks_inside_nothing(run, study, monkeypatch):
+    def never(of):
+        raise AssertionError("looked inside")
+
+    monkeypatch.setattr("automtl.export.inside.look_inside", never)
+    study.active = True
+    assert run("report", "RUN")[0] == 0
+    assert "it is measured when the search has ended" in Path("RUN/report.html").read_text()
+
+
 # ---- streams -------------------------------------------------------------------------------
 
 

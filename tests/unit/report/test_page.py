@@ -1,15 +1,20 @@
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
 
 import pytest
+from support.inside import make_gate, make_inside
+from support.searched import make_searched
 from support.study import StudyOfRecords, make_record, make_spec, make_study
 
+from automtl.analysis.inside import wanted, write_inside
 from automtl.errors import RunError
 from automtl.report import figures
 from automtl.report.page import render_report, write_report
 from automtl.space import fixed_spec
 from automtl.spec.load import dump_yaml, load_spec
+from automtl.spec.schema import Spec
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -147,8 +152,7 @@ def test_the_page_is_written_whole_or_not_at_all(tmp_path):
 
 def test_it_stays_small(monkeypatch):
     monkeypatch.undo()
-    study = make_study(500, spec=make_spec(trials=501))
-    page = render_report(study)
+    page = render_report(searched(500))
     assert len(page.encode()) < 8e6
     assert page.count("plotly.js v") == 1
 
@@ -172,11 +176,204 @@ def test_stopped_trials_are_no_results():
 
 def test_a_search_in_which_nobody_was_stopped_does_not_speak_of_it():
     seen = Page(render_report(make_study(12))).text
-    assert "Stopped trials" not in seen
+    assert "Rungs" not in seen
     assert "not trained" not in seen
 
 
 def test_one_figure_of_learning_curves_an_objective_of_a_task():
     page = render_report(make_study(12))
-    assert len(payload(page)["figures"]["curves"]) == 2
+    assert len(payload(page)["plots"]["curves"]) == 2
     assert re.findall(r'<option value="\d">(.*?)</option>', page) == ["click.auc", "long_view.auc"]
+
+
+def searched(num_trials=90, **options):
+    """A study with a knob of each kind, one of them of a column with a hostile name."""
+    plain = make_spec().to_dict()
+    plain["data"]["categorical"] = ["user_id", HOSTILE]
+    plain["space"] |= {
+        "embedding_dims": {HOSTILE: {"choice": [4, 8]}},
+        "weighting": {"choice": ["fixed", "uncertainty"]},
+        "loss_weights": {"long_view": {"float": [0.1, 10], "log": True}},
+    }
+
+    def metrics(config, rng):
+        gain = 0.01 * rng.normal()
+        return {"click.auc": 0.7 + gain, "long_view.auc": 0.6 - gain, "params": 1e6}
+
+    return make_searched(Spec.from_dict(plain), metrics, num_trials, stopped=0.2, **options)
+
+
+def looked_into(tmp_path, **found):
+    """A study whose trials that are looked into were measured."""
+    study = make_study(24, run_dir=tmp_path)
+    for record in wanted(study):
+        write_inside(study, record, make_inside(record.id, **found))
+    return study
+
+
+def titles(page):
+    return re.findall(r'<h2 id="[\w-]+">(.*?)</h2>', page)
+
+
+def test_sections_come_in_the_order_of_reading_and_the_contents_name_them_all():
+    study = searched()
+    failed = make_record(len(study.trials()), state="failed", reason="out of memory")
+    page = render_report(StudyOfRecords([*study.trials(), failed], study.spec))
+    names = [
+        "Trade-off", "Progress", "Transfer", "Rungs", "Families", "Knobs", "Gates", "Calibration",
+        "Learning curves", "Failed trials", "Trials", "Provenance",
+    ]  # fmt: skip
+    assert titles(page) == names
+    contents = re.search(r'<nav aria-label="sections">(.*?)</nav>', page, re.DOTALL)[1]
+    assert re.findall(r">([\w -]+)</a>", contents) == names
+    for target in re.findall(r'href="#([\w-]+)"', contents):
+        assert f'id="{target}"' in page
+
+
+def test_every_figure_of_the_page_has_its_place_and_a_label():
+    page = render_report(searched())
+    plots = payload(page)["plots"]
+    places = re.findall(
+        r'<div id="([\w-]+)" class="figure small" role="img" aria-label="(.+?)"', page
+    )
+    assert [name for name, _ in places] == list(plots)
+    assert len(set(plots)) == len(places) > 10
+    for variants in plots.values():
+        assert all(set(one) >= {"data", "layout"} for one in variants)
+
+
+def test_a_choice_has_an_option_a_variant_of_its_figures():
+    page = render_report(searched())
+    plots = payload(page)["plots"]
+    groups = dict(
+        re.findall(r'<select class="choice" data-group="(\w+)">(.*?)</select>', page, re.DOTALL)
+    )
+    assert set(groups) == {"knobs", "curves"}
+    for name, group in re.findall(
+        r'<div id="([\w-]+)" class="figure small"[^>]*data-group="(\w+)"', page
+    ):
+        options = groups.get(group, '<option value="0">').count("<option")
+        assert len(plots[name]) == options
+
+
+def test_with_few_trials_the_page_says_why_it_shows_no_knobs():
+    seen = Page(render_report(make_study(12))).text
+    assert "complete trials of the space cannot tell what a knob does from luck" in seen
+    assert "What the best share" not in seen
+
+
+def test_names_of_columns_are_harmless_wherever_knobs_are_shown():
+    page = render_report(searched())
+    assert HOSTILE not in page
+    assert f"embedding_dims.{HOSTILE}" in Page(page).text
+    drawn = json.dumps(payload(page)["plots"])
+    assert "<script" not in drawn
+    assert "embedding_dims.&lt;script&gt;" in drawn
+
+
+def test_of_many_loss_weights_those_on_their_own_task_are_drawn_first():
+    names = [f"t{number}" for number in range(4)]
+    plain = make_spec(
+        tasks={name: {"label": name} for name in names},
+        objectives=[f"{name}.auc" for name in names],
+    ).to_dict()
+    plain["space"]["loss_weights"] = {name: {"float": [0.1, 10], "log": True} for name in names[1:]}
+
+    def metrics(config, rng):
+        return {f"{name}.auc": 0.6 + 0.1 * rng.random() for name in names}
+
+    study = make_searched(Spec.from_dict(plain), metrics, 30)
+    page = render_report(study)
+    drawn = re.findall(r'<h3 class="plot-title">(\S+) over the loss weight of (\S+)</h3>', page)
+    assert drawn[:3] == [(f"{name}.auc", name) for name in names[1:]]
+    assert len(drawn) == 6
+
+
+MEAGRE = {
+    "no trial": make_study(0, num_failed=0),
+    "only stopped trials": make_study(0, num_failed=0, num_pruned=3),
+    "only running trials": make_study(0, num_failed=0, num_running=3),
+    "one complete trial": make_study(1, num_failed=0),
+    "no objective of a task": make_study(40, spec=make_spec(objectives=["params"])),
+    "one task": make_study(
+        40, spec=make_spec(objectives=["click.auc"], tasks={"click": {"label": "c"}})
+    ),
+    "a task of numbers": make_study(
+        40,
+        spec=make_spec(
+            objectives=["spend.mae", "click.auc"],
+            tasks={"click": {"label": "c"}, "spend": {"label": "s", "type": "regression"}},
+        ),
+    ),
+    "no reference": StudyOfRecords(
+        [one for one in make_study(24).trials() if one.role != "reference"], make_spec()
+    ),
+    "nothing feasible": StudyOfRecords(
+        [dataclasses.replace(one, feasible=False) for one in make_study(24).trials()], make_spec()
+    ),
+}
+
+
+@pytest.mark.parametrize("study", MEAGRE.values(), ids=MEAGRE)
+def test_whatever_a_study_lacks_it_has_a_page_with_its_provenance(study):
+    page = render_report(study)
+    assert titles(page)[-1] == "Provenance"
+    places = re.findall(r'<div id="([\w-]+)" class="figure small"', page)
+    assert set(places) <= set(payload(page)["plots"])
+
+
+def test_the_noise_and_the_single_seed_are_told_where_gains_are():
+    seen = Page(render_report(make_study(24))).text
+    assert "One seed a trial cannot say how far a gain is from luck" in seen
+    assert "more than 0.2 % of the reference's value, a guess" in seen
+
+
+def test_what_was_seen_inside_is_told(tmp_path):
+    gates = [
+        make_gate(0.99, 0.01, tasks=("click",)),
+        make_gate(0.995, 0.005, tasks=("long_view",), stds=[0.001, 0.001]),
+    ]
+    page = render_report(looked_into(tmp_path, gates=gates))
+    seen = Page(page).text
+    assert "Collapsed , one expert takes nearly all: click, long_view." in seen
+    assert "Dead , no gate gives it more than 2 %: shared 2." in seen
+    assert "40 test rows" in seen
+    assert "long_view.joint is long_view times the probability of click on every row" in seen
+    assert {"gates-0", "reliability-0", "reliability-1"} <= set(payload(page)["plots"])
+
+
+def test_a_gate_that_moves_for_no_row_is_constant(tmp_path):
+    gates = [make_gate(0.6, 0.4, stds=[0.001, 0.001])]
+    seen = Page(render_report(looked_into(tmp_path, gates=gates))).text
+    assert "Constant , no weight moves by more than 0.01: click." in seen
+
+
+def test_gates_in_order_are_said_to_be(tmp_path):
+    seen = Page(render_report(looked_into(tmp_path))).text
+    assert "No gate has collapsed or is constant, no expert is dead." in seen
+
+
+def test_a_trial_without_gates_is_said_to_have_none(tmp_path):
+    seen = Page(render_report(looked_into(tmp_path, gates=()))).text
+    assert "has no gates: each of its tasks sees one expert." in seen
+
+
+def test_validation_rows_and_picked_rows_are_called_so(tmp_path):
+    study = looked_into(tmp_path, split="valid", num_rows=30, num_all=3000)
+    assert "30 validation rows (evenly picked from 3,000)" in Page(render_report(study)).text
+
+
+def test_what_was_not_looked_into_says_why():
+    study = make_study(24)
+    knee, reference = study.knee(), study.reference()
+    gone = [
+        dataclasses.replace(one, has_weights=one.number != knee.number) for one in study.trials()
+    ]
+    study = StudyOfRecords(gone, study.spec)
+    page = render_report(study, not_measured={reference.id: "the rows <changed>"})
+    seen = Page(page).text
+    assert f"{knee.id} was not looked into: its weights are gone." in seen
+    assert f"{reference.id} was not looked into: the rows <changed>." in seen
+    assert "<changed>" not in page
+    running = StudyOfRecords(study.trials(), study.spec, active=True)
+    assert "it is measured when the search has ended" in Page(render_report(running)).text
