@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from automtl import records
 from automtl.analysis import text
-from automtl.analysis.verdicts import gap, verdicts
+from automtl.analysis.verdicts import gap, outside_verdict, verdicts
 from automtl.config import Objective
 from automtl.confirmed import Confirmation, ConfirmedModel, Measure, confirmed_knee
 from automtl.console import aligned
@@ -37,12 +37,12 @@ def confirmed_text(study: Study, confirmation: Confirmation) -> str:
         ),
         ["", *(_tags(model, knee) for model in models)],
     ]
-    return (
-        aligned(columns)
-        + "\n"
-        + "\n".join([*_how(confirmation), *verdicts(confirmation, objectives)])
-        + "\n"
-    )
+    said = [
+        _how(confirmation),
+        outside_verdict(confirmation, objectives),
+        *verdicts(confirmation, objectives),
+    ]
+    return "\n".join([aligned(columns), *filter(None, said)]) + "\n"
 
 
 def _task_columns(objective: Objective, models: tuple[ConfirmedModel, ...]) -> list[list[str]]:
@@ -87,16 +87,16 @@ def _tags(model: ConfirmedModel, knee: ConfirmedModel | None) -> str:
     return ", ".join(tag for tag, holds in tags.items() if holds)
 
 
-def _how(confirmation: Confirmation) -> list[str]:
+def _how(confirmation: Confirmation) -> str:
     if not confirmation.num_test_rows:
-        return [f"Means of {confirmation.seeds} fresh seeds on validation rows; no test rows."]
+        return f"Means of {confirmation.seeds} fresh seeds on validation rows; no test rows."
     rows = f"{confirmation.num_test_rows:,} test rows"
     clustered = (
         f" of {confirmation.num_groups:,} {confirmation.group} groups" if confirmation.group else ""
     )
-    return [
-        f"Means of {confirmation.seeds} fresh seeds; picks go by the validation means, {rows}"
-        f"{clustered} only report. ±, [ ]: 95 %, over seeds and "
-        f"{confirmation.group or 'row'}s; gain over single_task, + is better, in points (0.01) for "
-        "an AUC; *: told apart at 5 % after Holm's correction."
-    ]
+    over = f"{confirmation.group} groups" if confirmation.group else "rows"
+    return (
+        f"Means of {confirmation.seeds} fresh seeds. Picks go by the validation means; the {rows}"
+        f"{clustered} only report. ± and [ ]: 95 %, over seeds and {over}. Gain over single_task, "
+        "+ is better, in points (0.01) for an AUC. *: told apart at 5 % after Holm's correction."
+    )

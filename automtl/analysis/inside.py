@@ -136,7 +136,7 @@ class Inside:
 def wanted(study: Study) -> tuple[TrialRecord, ...]:
     """The trials that the report looks into: the suggested one, the reference and, where the
     suggested one has no gates, the first of the front that has."""
-    front, knee = study.front(), study.knee()
+    front, knee = study.front(), study.suggested()
     gated = [one for one in front if one.config.model.family in GATED_FAMILIES]
     if knee is not None and knee.config.model.family in GATED_FAMILIES:
         gated = []

@@ -8,17 +8,36 @@ from automtl.analysis import text
 from automtl.config import Objective
 from automtl.confirmed import Confirmation, ConfirmedModel, Versus, confirmed_front, confirmed_knee
 
-__all__ = ["gap", "verdicts"]
+__all__ = ["gap", "outside_verdict", "verdicts"]
+
+
+def outside_verdict(confirmation: Confirmation, objectives: Sequence[Objective]) -> str:
+    """Where gradient boosting is better than the suggested model, which is to be said first; "" if
+    nowhere."""
+    knee, outside = confirmed_knee(confirmation, objectives), confirmation.outside
+    if knee is None or outside is None:
+        return ""
+    found = []
+    for name, measure in outside.test.items():
+        versus = measure.versus_suggested
+        if versus is not None and versus.difference > 0:
+            sure = "" if versus.is_told_apart else ", which may be luck"
+            found.append(f"{name} by {_with_unit(name, versus)}{sure}")
+    if not found:
+        return ""
+    return (
+        f"{outside.name.capitalize()}, a model a task and not tuned, does better on test rows than "
+        f"the suggested {knee.id}: {'; '.join(found)}."
+    )
 
 
 def verdicts(confirmation: Confirmation, objectives: Sequence[Objective]) -> list[str]:
-    """The most sobering first: what trees do better, what the suggested model gains over separate
-    ones, and who cannot be told from it. All on TEST rows."""
+    """What the suggested model gains over separate ones, and who cannot be told from it, on TEST
+    rows."""
     knee = confirmed_knee(confirmation, objectives)
     if knee is None:
         return ["No candidate came to its end with every seed: nothing is confirmed."]
     return [
-        *_outside(confirmation, knee),
         _against_reference(confirmation, knee, objectives),
         *_twins(confirmation, knee, objectives),
     ]
@@ -30,25 +49,6 @@ def gap(name: str, versus: Versus) -> str:
         text.gain(name, one) for one in (versus.difference, versus.low, versus.high)
     )
     return f"{estimate} [{low}, {high}]"
-
-
-def _outside(confirmation: Confirmation, knee: ConfirmedModel) -> list[str]:
-    """Where gradient boosting is better than the suggested model."""
-    outside = confirmation.outside
-    if outside is None:
-        return []
-    found = []
-    for name, measure in outside.test.items():
-        versus = measure.versus_suggested
-        if versus is not None and versus.difference > 0:
-            sure = "" if versus.is_told_apart else ", which may be luck"
-            found.append(f"{name} by {_with_unit(name, versus)}{sure}")
-    if not found:
-        return []
-    return [
-        f"{outside.name.capitalize()}, a model a task and not tuned, does better on test rows than "
-        f"the suggested {knee.id}: {'; '.join(found)}."
-    ]
 
 
 def _against_reference(

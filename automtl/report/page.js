@@ -91,6 +91,36 @@
     };
   }
 
+  // the means over fresh seeds with their intervals, and from where one seed had them
+  function confirmedTraces() {
+    const [along, up] = [data.confirmed[x], data.confirmed[y]];
+    if (!along || !up) return [];
+    const numbers = Object.keys(along).filter((number) => data.trials[number]);
+    const bar = (side) => ({
+      type: "data",
+      symmetric: false,
+      array: numbers.map((number) => side[number][2] - side[number][0]),
+      arrayminus: numbers.map((number) => side[number][0] - side[number][1]),
+      color: color("--ink"),
+      thickness: 1,
+      width: 3,
+    });
+    const path = (name, side) => numbers.flatMap((number) => [data.values[name][number], side[number][0], null]);
+    return [
+      {
+        type: "scatter", mode: "lines", x: path(x, along), y: path(y, up), hoverinfo: "skip",
+        showlegend: false, line: { color: color("--muted"), width: 1, dash: "dot" },
+      },
+      {
+        type: "scatter", mode: "markers", name: "mean of fresh seeds", customdata: numbers.map(Number),
+        x: numbers.map((number) => along[number][0]), y: numbers.map((number) => up[number][0]),
+        error_x: bar(along), error_y: bar(up), hoverinfo: "text",
+        hovertext: numbers.map((number) => `<b>${data.trials[number].id}</b>: mean of fresh seeds`),
+        marker: { symbol: "circle-open", size: 9, color: color("--ink"), line: { width: 1.5 } },
+      },
+    ];
+  }
+
   // `fresh` forgets the zoom: the axes are others
   function drawFront(fresh = false) {
     const { data: traces, layout } = data.figures.front;
@@ -102,7 +132,7 @@
             : { ...shape, x0: data.values[x][reference.customdata[0]], x1: data.values[x][reference.customdata[0]] })
       : [];
     const axes = { xaxis: structuredClone(data.axes[x]), yaxis: structuredClone(data.axes[y]) };
-    const all = [...traces.map(frontTrace), ring(selected)];
+    const all = [...traces.map(frontTrace), ...confirmedTraces(), ring(selected)];
     Plotly[fresh ? "newPlot" : "react"]("front", all, themed({ ...layout, ...axes, shapes }), config);
     if (fresh) at("front").on("plotly_click", (event) => pin(event.points[0].customdata));
     const inside = (name, value) => placeOn(name, value) >= 0 && placeOn(name, value) <= 1;

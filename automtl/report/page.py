@@ -19,6 +19,7 @@ from automtl.errors import RunError
 from automtl.files import written_whole
 from automtl.report import figures
 from automtl.report.provenance import provenance
+from automtl.report.sections.confirmed import confirmed_section, error_bars
 from automtl.report.sections.curves import curves_section
 from automtl.report.sections.families import families_section
 from automtl.report.sections.inside import inside_section
@@ -70,6 +71,7 @@ def render_report(study: Study, *, not_measured: Mapping[str, str] | None = None
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     marks, trials = Marks.of(study), trials_frame(study)
     sections = {
+        "confirmed": confirmed_section(study),
         "transfer": transfer_section(study),
         "families": families_section(study, trials),
         "knobs": knobs_section(study),
@@ -81,7 +83,11 @@ def render_report(study: Study, *, not_measured: Mapping[str, str] | None = None
         **lead(study, marks),
         **trial_tables(study, marks),
         **sections,
-        payload={**trade_off(study, marks, trials), "plots": plots},
+        payload={
+            **trade_off(study, marks, trials),
+            "confirmed": error_bars(study),
+            "plots": plots,
+        },
         provenance=provenance(study),
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup((HERE / "page.js").read_text(encoding="utf-8")),

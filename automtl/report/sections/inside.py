@@ -176,7 +176,7 @@ def _calibration(study: Study, insides: Sequence[Inside]) -> dict[str, Any]:
 
 
 def _role(study: Study, trial: str) -> str:
-    knee, reference = study.knee(), study.reference()
+    knee, reference = study.suggested(), study.reference()
     if knee is not None and knee.id == trial:
         is_both = reference is not None and reference.id == trial
         return "suggested, reference" if is_both else "suggested"

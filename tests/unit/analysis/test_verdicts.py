@@ -4,7 +4,7 @@ import dataclasses
 
 from support.confirmed import confirmation, measure, model, versus
 
-from automtl.analysis.verdicts import verdicts
+from automtl.analysis.verdicts import outside_verdict, verdicts
 from automtl.config import TaskSchema
 from automtl.spec.objectives import parse_objective
 
@@ -50,11 +50,16 @@ def test_where_trees_are_better_it_is_said_first():
             )
         },
     )
-    said = verdicts(confirmation(suggested(0.0, 0.1, 1.0), REFERENCE, trees), OBJECTIVES)
-    assert said[0] == (
+    found = confirmation(suggested(0.0, 0.1, 1.0), REFERENCE, trees)
+    assert outside_verdict(found, OBJECTIVES) == (
         "Gradient boosting, a model a task and not tuned, does better on test rows than the "
         "suggested t0003: click.auc by +1.00 [+0.80, +1.20] points."
     )
+
+
+def test_where_trees_are_worse_nothing_is_said_of_them():
+    found = confirmation(suggested(0.0, 0.1, 1.0), REFERENCE)
+    assert outside_verdict(found, OBJECTIVES) == ""
 
 
 def test_candidates_that_cannot_be_told_from_the_suggested_one_are_named():
