@@ -60,7 +60,7 @@ def confirmed_gains_figure(confirmed: pd.DataFrame, objective: str) -> go.Figure
                 showlegend=False,
             )
         )
-    figure.add_vline(x=0, line={"color": INK, "width": 1, "dash": "dot"}, layer="between")
+    figure.add_vline(x=0, line={"color": INK, "width": 1, "dash": "dot"}, layer="above")
     unit = text.gain_unit(objective)
     figure.update_layout(
         xaxis={**AXIS, "title": title(f"gain, {unit} →" if unit else "gain →"), "nticks": 6},

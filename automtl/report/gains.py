@@ -66,7 +66,7 @@ def family_gains_figure(gains: pd.DataFrame, objective: str) -> go.Figure:
                 showlegend=False,
             )
         )
-    figure.add_vline(x=0, line={"color": INK, "width": 1, "dash": "dot"}, layer="between")
+    figure.add_vline(x=0, line={"color": INK, "width": 1, "dash": "dot"}, layer="above")
     figure.update_layout(
         xaxis={**AXIS, "title": title(_gain_title(objective)), "nticks": 6},
         yaxis={**CATEGORIES, "autorange": "reversed"},
@@ -166,7 +166,7 @@ def loss_weights_figure(weights: pd.DataFrame, *, weighted: str, objective: str)
                     hoverinfo="skip",
                 )
             )
-    figure.add_hline(y=0, line={"color": INK, "width": 1, "dash": "dot"}, layer="between")
+    figure.add_hline(y=0, line={"color": INK, "width": 1, "dash": "dot"}, layer="above")
     figure.update_layout(
         xaxis={**AXIS, "title": title(f"loss weight of {html.escape(weighted)}"), "type": "log"}
         | {"nticks": 5},

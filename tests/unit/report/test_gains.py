@@ -88,3 +88,9 @@ def test_what_stands_in_a_hover_is_escaped(study):
     figure = loss_weights_figure(frame, weighted="<b>", objective="click.auc")
     assert "&lt;i&gt;" in figure.data[0].hovertext[0]
     assert "&lt;b&gt;" in figure.layout.xaxis.title.text
+
+
+def test_the_line_of_the_reference_lies_where_a_browser_can_draw_it(gains):
+    (line,) = family_gains_figure(gains, "click.auc").layout.shapes
+    assert (line.x0, line.x1) == (0, 0)
+    assert line.layer == "above"  # plotly.js dies of "between" where a shape spans the whole axis
