@@ -69,7 +69,9 @@ def test_scores_in_the_documents_are_of_what_kuairand_has():
         parse(score, names)
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/confirm.md", "docs/search.md", "docs/training.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/confirm.md", "docs/search.md", "docs/training.md"]
+)
 def test_pieces_of_specs_in_the_documents_are_valid(document):
     """Each, put into the spec of KuaiRand."""
     path = ROOT / "search_spaces" / "kuairand.yaml"
