@@ -301,13 +301,22 @@ def pareto(
 def report(
     run: RunPath,
     open_page: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+    frames: Annotated[
+        Path | None,
+        typer.Option("--frames", metavar="DIR", help="Also what is drawn, as CSV files."),
+    ] = None,
 ) -> None:
     """Write the report page of a search, finished or not."""
     from automtl import console
     from automtl.study import Study
 
-    page = _write_report(Study.open(run), run)
+    study = Study.open(run)
+    page = _write_report(study, run)
     console.emit(str(page))
+    if frames is not None:
+        from automtl.analysis.tables import write_frames
+
+        console.emit("\n".join(str(path) for path in write_frames(study, frames)))
     if open_page:
         import webbrowser
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from automtl.analysis import text
+from automtl.analysis.coordinates import coordinates_frame
 from automtl.analysis.importance import importance_frame
 from automtl.analysis.knobs import (
     MIN_TRIALS,
@@ -17,8 +18,9 @@ from automtl.analysis.knobs import (
     marginals_frame,
     too_few,
 )
+from automtl.report.coordinates import coordinates_figure
 from automtl.report.knobs import importance_figure, marginal_figure
-from automtl.report.sections.parts import Table, plot, table
+from automtl.report.sections.parts import Plot, Table, plot, table
 from automtl.spec.knobs import Knob, knobs
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def knobs_section(study: Study) -> dict[str, Any]:
     if not free:
         return {}
     if why := too_few(study):
-        return {"why_not": why}
+        return {"why_not": why, "coordinates": _coordinates(study, None)}
     importance, marginals = importance_frame(study), marginals_frame(study)
     objectives, num_trials = study.objectives, len(judged(study))
     left_out = [
@@ -81,7 +83,20 @@ def knobs_section(study: Study) -> dict[str, Any]:
             if (marginals["knob"] == knob.name).any()
         ],
         "best": _best(study),
+        "coordinates": _coordinates(study, importance),
     }
+
+
+def _coordinates(study: Study, importance: pd.DataFrame | None) -> Plot | None:
+    """None with fewer than two trials: there is nothing to choose from."""
+    frame = coordinates_frame(study, importance)
+    if len(frame) < 2:
+        return None
+    return plot(
+        "coordinates",
+        [coordinates_figure(frame, study.objectives)],
+        label="Parallel coordinates of the complete trials; the table of trials holds the same",
+    )
 
 
 def _title(knob: Knob) -> str:
