@@ -266,6 +266,31 @@
     table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
   }
 
+  // the rows that are shown, in their order: numbers as they are, texts so that no spreadsheet takes
+  // one for a formula
+  function csv(table) {
+    const quoted = (value) => `"${value.replaceAll('"', '""')}"`;
+    const plain = (value) => quoted(/^[=+\-@\t\r]/.test(value) ? `'${value}` : value);
+    const told = (cell) => {
+      const value = cell.dataset.sort;
+      if (cell.classList.contains("number")) return value;
+      return plain(cell.querySelector("a") ? cell.textContent : value);
+    };
+    const head = [...table.tHead.rows[0].cells].map((cell) => plain(cell.textContent));
+    const rows = [...table.tBodies[0].rows]
+      .filter((row) => row.offsetParent !== null)
+      .map((row) => [...row.cells].map(told));
+    return [head, ...rows].map((row) => row.join(",")).join("\r\n") + "\r\n";
+  }
+
+  function save() {
+    const link = make("a");
+    link.href = URL.createObjectURL(new Blob([csv(at("trials"))], { type: "text/csv" }));
+    link.download = `${document.title.split(" ")[0]}-trials.csv`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
   const figures = document.querySelectorAll(".figure");
 
   // ---- wiring ------------------------------------------------------------------------------
@@ -292,6 +317,7 @@
     });
   }
   at("copy").addEventListener("click", copy);
+  at("save").addEventListener("click", save);
   if (at("all")) {
     at("all").addEventListener("change", (event) =>
       at("trials").classList.toggle("front-only", !event.target.checked));
