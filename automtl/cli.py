@@ -305,22 +305,40 @@ def report(
         Path | None,
         typer.Option("--frames", metavar="DIR", help="Also what is drawn, as CSV files."),
     ] = None,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Serve it here, anew as the search goes on, until Ctrl-C."),
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="With --live: of 127.0.0.1; a free one if left out."),
+    ] = None,
 ) -> None:
-    """Write the report page of a search, finished or not."""
+    """Write the report page of a search, finished or not, or serve it."""
     from automtl import console
     from automtl.study import Study
 
+    if port is not None and not live:
+        raise typer.BadParameter("is for --live", param_hint="--port")
+    if frames is not None and live:
+        raise typer.BadParameter("is not for --live", param_hint="--frames")
     study = Study.open(run)
+    if live:
+        from automtl.report.live import serve_report
+
+        serve_report(
+            run,
+            port=port or 0,
+            not_measured=_look_inside(study),
+            announce=lambda url: _show(url, url, in_browser=open_page),
+        )
+        return
     page = _write_report(study, run)
-    console.emit(str(page))
+    _show(str(page), page.absolute().as_uri(), in_browser=open_page)
     if frames is not None:
         from automtl.analysis.tables import write_frames
 
         console.emit("\n".join(str(path) for path in write_frames(study, frames)))
-    if open_page:
-        import webbrowser
-
-        webbrowser.open(page.absolute().as_uri())
 
 
 # ---- a model -------------------------------------------------------------------------------
@@ -503,19 +521,34 @@ def _trial(study: Study, name: str) -> TrialRecord:
 
 
 def _write_report(study: Study, run: Path) -> Path:
-    """The page, after a look inside the trials that it shows, where one is missing.
+    """The page, after a look inside the trials that it shows."""
+    from automtl.report.page import write_report
+
+    return write_report(study, run / "report.html", not_measured=_look_inside(study))
+
+
+def _show(place: str, address: str, *, in_browser: bool) -> None:
+    from automtl import console
+
+    console.emit(place)
+    if in_browser:
+        import webbrowser
+
+        webbrowser.open(address)
+
+
+def _look_inside(study: Study) -> dict[str, str]:
+    """Looks inside the trials that a page shows, where that is missing; says why it could not.
 
     torch is imported for such a look only; while a search runs its cores are its own.
     """
     from automtl.analysis.inside import is_complete
-    from automtl.report.page import write_report
 
-    why: dict[str, str] = {}
-    if not (is_complete(study) or study.is_active()):
-        from automtl.export.inside import look_inside
+    if is_complete(study) or study.is_active():
+        return {}
+    from automtl.export.inside import look_inside
 
-        why = look_inside(study)
-    return write_report(study, run / "report.html", not_measured=why)
+    return look_inside(study)
 
 
 def _front_json(study: Study) -> dict[str, Any]:

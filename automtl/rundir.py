@@ -40,6 +40,7 @@ META = "study.json"
 LOCK = "lock"
 JOURNAL = "journal.log"
 WEIGHTS = "weights"
+INSIDE = "inside"
 ALIVE = "alive"
 
 DOMAINS = frozenset({"choice", "float", "int"})  # a free knob changes as a whole

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from automtl import rundir
 from automtl.analysis.calibration import Bin, calibration_error, chance_error
 from automtl.config import from_jsonable, to_jsonable
 from automtl.files import written_whole
@@ -258,7 +259,7 @@ def outputs_frame(insides: Sequence[Inside]) -> pd.DataFrame:
 
 
 def _path(study: Study, record: TrialRecord) -> Path:
-    return study.run_dir / "inside" / f"{record.id}.json"
+    return study.run_dir / rundir.INSIDE / f"{record.id}.json"
 
 
 def _gate_name(gate: Gate) -> str:

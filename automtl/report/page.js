@@ -306,7 +306,7 @@
       change(event.target.value);
       at("pick-x").value = x;
       at("pick-y").value = y;
-      drawFront(true);
+      if (drawn.has("front")) drawFront(true);
     });
   }
   for (const choice of document.querySelectorAll("select.choice")) {

@@ -58,8 +58,13 @@ def write_report(
     return path
 
 
-def render_report(study: Study, *, not_measured: Mapping[str, str] | None = None) -> str:
-    """The page as text. It holds plotly.js once (4.8 MB) and asks nothing of a network."""
+def render_report(
+    study: Study, *, not_measured: Mapping[str, str] | None = None, version: str = ""
+) -> str:
+    """The page as text. It holds plotly.js once (4.8 MB) and asks nothing of a network.
+
+    With a `version`, for a page that is served, it asks its server for a newer one (`live.py`).
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
@@ -91,6 +96,8 @@ def render_report(study: Study, *, not_measured: Mapping[str, str] | None = None
         provenance=provenance(study),
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
+        live=Markup((HERE / "live.js").read_text(encoding="utf-8")) if version else "",
+        version=version,
         plotly=Markup(figures.plotly_js()),
     )
 

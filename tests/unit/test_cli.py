@@ -356,6 +356,30 @@ def test_while_a_search_runs_its_report_looks_inside_nothing(run, study, monkeyp
     assert "it is measured when the search has ended" in Path("RUN/report.html").read_text()
 
 
+def test_a_live_report_is_served_and_opened_where_it_is(run, study, monkeypatch):
+    seen, opened = {}, []
+
+    def serve(run_dir, *, announce, **options):
+        seen.update(options, run_dir=run_dir)
+        announce("http://127.0.0.1:8123/")
+
+    monkeypatch.setattr("automtl.report.live.serve_report", serve)
+    monkeypatch.setattr("automtl.export.inside.look_inside", lambda of: {"t0001": "gone"})
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    code, out, err = run("report", "RUN", "--live", "--port", "8123", "--open")
+    assert (code, out, err) == (0, "http://127.0.0.1:8123/\n", "")
+    assert opened == ["http://127.0.0.1:8123/"]
+    assert seen == {"run_dir": Path("RUN"), "port": 8123, "not_measured": {"t0001": "gone"}}
+    assert not Path("RUN/report.html").exists()
+
+
+def test_a_port_is_for_a_live_report(run, study):
+    code, out, err = run("report", "RUN", "--port", "8123")
+    assert (code, out) == (2, "")
+    assert "--port: is for --live" in err
+    assert run("report", "RUN", "--live", "--port", "65536")[0] == 2
+
+
 # ---- streams -------------------------------------------------------------------------------
 
 
