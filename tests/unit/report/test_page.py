@@ -242,6 +242,19 @@ def test_every_figure_of_the_page_has_its_place_and_a_label():
         assert all(set(one) >= {"data", "layout"} for one in variants)
 
 
+def test_no_line_across_a_figure_lies_between_its_layers():
+    """plotly.js knows no such layer for what spans a whole axis, and draws nothing more."""
+    plots = payload(render_report(searched()))["plots"]
+    shapes = [
+        shape
+        for variants in plots.values()
+        for one in variants
+        for shape in one["layout"].get("shapes", [])
+    ]
+    assert shapes
+    assert {shape["layer"] for shape in shapes} <= {"below", "above"}
+
+
 def test_a_choice_has_an_option_a_variant_of_its_figures():
     page = render_report(searched())
     plots = payload(page)["plots"]
