@@ -179,7 +179,11 @@
   function appear(id) {
     if (drawn.has(id)) return;
     drawn.add(id);
-    redraw(id, true);
+    try {
+      redraw(id, true);
+    } catch (error) {
+      reportError(error);  // and go on: the others come into view with it
+    }
   }
   const coming = new IntersectionObserver(
     (entries) => {
@@ -338,5 +342,6 @@
 
   selected = addressed() || selected;
   fillPanel(selected);
-  figures.forEach((node) => coming.observe(node));
+  // plotly.js comes last: it takes most of the time, and all but the figures is there without it
+  document.addEventListener("DOMContentLoaded", () => figures.forEach((node) => coming.observe(node)));
 })();
