@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["browser", "why_no_browser"]
 
-ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900")
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--window-size=1280,900",
+    "--enable-unsafe-swiftshader",  # WebGL without a GPU, and no warning of it on the console
+)
 
 
 def why_no_browser() -> str:

@@ -380,6 +380,12 @@ def test_a_port_is_for_a_live_report(run, study):
     assert run("report", "RUN", "--live", "--port", "65536")[0] == 2
 
 
+def test_a_live_report_writes_no_frames(run, study):
+    code, _, err = run("report", "RUN", "--live", "--frames", "frames")
+    assert code == 2
+    assert "--frames: is not for --live" in err
+
+
 # ---- streams -------------------------------------------------------------------------------
 
 
