@@ -12,10 +12,12 @@ from automtl.analysis.inside import gates_frame, is_complete, outputs_frame, rea
 from automtl.config import FeatureSchema, TaskSchema
 from automtl.data.cache import Rows
 from automtl.export import inside as export_inside
-from automtl.export.describe import encoded_data, weights_of
+from automtl.export.describe import weights_of
 from automtl.export.inside import inside_of, look_inside
+from automtl.export.standing import trained
 from automtl.export.weights import load_model
 from automtl.study import Study
+from automtl.study_rows import encoded_data
 from automtl.training.fit import predict_rows
 
 
@@ -65,7 +67,7 @@ def ple(study):
 def test_gates_are_means_and_deviations_over_rows_of_what_the_plain_loops_give(study, data, ple):
     few = few_rows(data, 12)
     gates = inside_of(study, ple, few).gates
-    model = load_model(weights_of(study, ple), ple.config.model, data.features, data.tasks)
+    model = load_model(weights_of(trained(study, ple)), ple.config.model, data.features, data.tasks)
     with torch.no_grad():
         plain = plain_gates(
             model.double(),
@@ -94,7 +96,7 @@ def test_outputs_are_compared_with_the_labels_of_the_rows_where_they_can_be_obse
 ):
     inside = inside_of(study, ple, data)
     rows = data.rows("test")
-    model = load_model(weights_of(study, ple), ple.config.model, data.features, data.tasks)
+    model = load_model(weights_of(trained(study, ple)), ple.config.model, data.features, data.tasks)
     predictions = predict_rows(model, rows)
     click, buy, spend = (np.asarray(rows.labels_NK)[:, column] for column in range(3))
     cases = {
