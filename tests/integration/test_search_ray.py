@@ -76,10 +76,13 @@ def wait_for_results(search: subprocess.Popen[str], run_dir: Path) -> None:
 def test_workers_fail_die_and_hang_and_the_search_goes_on(
     executor: RayExecutor, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    spec = fake_spec(trials=16)
+    gated = [{"family": name, "num_shared_experts": {"int": [2, 8]}} for name in ("omoe", "mmoe")]
+    plain = [{"family": name} for name in ("shared_embedding", "shared_bottom")]
+    cgc = {"family": "cgc", "num_shared_experts": 1, "num_task_experts": 1}
+    spec = fake_spec(trials=16, space={"sharing": [*plain, *gated, cgc]})
     study = Study.create(tmp_path / "run", spec, FakeData())
-    # baselines and references, which no rung stops before their fault
-    faults = {1: "raise", 2: "hang", 3: "die", 6: "nan", 8: "hang at first"}
+    # the first five are defaults, which no rung stops before their fault
+    faults = {1: "raise", 2: "hang", 3: "die", 5: "nan", 8: "hang at first"}
     executor.watchdog = Watchdog(study.alive_dir, stall_s=STALL_S)
     with study.writing():
         loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
@@ -93,7 +96,7 @@ def test_workers_fail_die_and_hang_and_the_search_goes_on(
     silent = f"hung: no sign of life for {STALL_S} seconds; last seen "
     assert failed[2] == silent + "at step 350 of 1,200"
     assert failed[3].startswith("the worker died: its process was killed (signal 9) or crashed")
-    assert failed[6] == "buy.auc is nan after 1 epochs"
+    assert failed[5] == "buy.auc is nan after 1 epochs"
     assert failed[8] == silent + "before its first step"
     assert all(len(r.evaluations) == 3 for r in trials if r.state == "complete")
     assert capfd.readouterr().out == "", "stdout is for results"
