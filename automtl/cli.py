@@ -23,6 +23,7 @@ from automtl import __version__
 from automtl.errors import AutomtlError, RunError, SpecError
 
 if TYPE_CHECKING:
+    from automtl.confirmed import Confirmation
     from automtl.spec.schema import ConfirmSpec
     from automtl.study import Study, TrialRecord
 
@@ -174,11 +175,12 @@ def search(
         else:
             console.error("interrupted before the search began")
         raise typer.Exit(INTERRUPTED) from None
+    from automtl.confirm_text import confirmed_text
+
     shown = [console.front_table(study)]
     if loaded.confirm is not None and study.front():
-        shown.append(
-            _confirm(study, loaded.confirm, executor=executor, workers=workers, address=address)
-        )
+        found = _confirm(study, loaded.confirm, executor=executor, workers=workers, address=address)
+        shown.append(confirmed_text(study, found))
     lines = [*shown, f"report: {_write_report(study, run_dir)}"]
     if study.front():
         run = shlex.quote(str(run_dir))
@@ -208,7 +210,8 @@ def confirm(
 ) -> None:
     """Train the front's best with fresh seeds: which gains are real."""
     from automtl import console
-    from automtl.confirmed import read_confirmation
+    from automtl.config import to_jsonable
+    from automtl.confirm_text import confirmed_text
     from automtl.spec.schema import ConfirmSpec
     from automtl.study import Study
 
@@ -217,16 +220,14 @@ def confirm(
     settings = (study.spec.confirm or ConfirmSpec()).model_copy(
         update={key: value for key, value in given.items() if value is not None}
     )
-    shown = _confirm(study, settings, executor=executor, workers=workers, address=address)
+    found = _confirm(study, settings, executor=executor, workers=workers, address=address)
     page = _write_report(study, run)
     if as_json:
-        from automtl.config import to_jsonable
-
-        console.emit(_json(to_jsonable(read_confirmation(study.run_dir))))
+        console.emit(_json(to_jsonable(found)))
         return
     quoted = shlex.quote(str(run))
     next_ = f"next:   automtl export {quoted} --pick knee --to {quoted}/bundle"
-    console.emit("\n".join([shown, f"report: {page}", next_]))
+    console.emit("\n".join([confirmed_text(study, found), f"report: {page}", next_]))
 
 
 def _confirm(
@@ -236,15 +237,14 @@ def _confirm(
     executor: Literal["ray", "local"],
     workers: int | None,
     address: str | None,
-) -> str:
-    """Confirms, and says what came out; on Ctrl-C says how to go on."""
+) -> Confirmation:
+    """Confirms; on Ctrl-C says how to go on."""
     from automtl import console
     from automtl.confirm.run import run_confirm
     from automtl.confirm_line import ConfirmLine
-    from automtl.confirm_text import confirmed_text
 
     try:
-        found = run_confirm(
+        return run_confirm(
             study,
             settings,
             executor=executor,
@@ -255,7 +255,6 @@ def _confirm(
     except KeyboardInterrupt:
         console.error(f"interrupted; go on with:\n  {_resume_command()}")
         raise typer.Exit(INTERRUPTED) from None
-    return confirmed_text(study, found)
 
 
 @app.command()

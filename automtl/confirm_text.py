@@ -77,9 +77,8 @@ def _cost(objective: Objective, model: ConfirmedModel) -> str:
 
 
 def _tags(model: ConfirmedModel, knee: ConfirmedModel | None) -> str:
-    is_knee = knee is not None and model.trial is not None and model.trial == knee.trial
     tags = {
-        "suggested": is_knee,
+        "suggested": model is knee,
         "reference": model.is_reference,
         "default": model.is_baseline,
         f"{model.num_failed} of its seeds failed": bool(model.num_failed),

@@ -105,9 +105,10 @@ class ConfirmedModel:
         return self.name if self.trial is None else rundir.trial_id(self.trial)
 
     @property
-    def is_whole(self) -> bool:
-        """Whether every seed came to its end."""
-        return bool(self.runs) and not self.num_failed
+    def is_contender(self) -> bool:
+        """Whether it may be picked from the confirmed front: a candidate that may lead, and every
+        seed of it came to its end."""
+        return self.is_candidate and self.may_lead and bool(self.runs) and not self.num_failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,14 +155,8 @@ def confirmed_front(
 ) -> tuple[ConfirmedModel, ...]:
     """The candidates that no other one dominates by validation means, best in the first objective
     first; a candidate of which a seed failed is none."""
-    candidates = [
-        one for one in confirmation.models if one.is_candidate and one.may_lead and one.is_whole
-    ]
-    if not candidates:
-        return ()
-    losses_NM = losses(candidates, objectives)
-    members = np.flatnonzero(pareto.pareto_front(losses_NM)).tolist()
-    return tuple(candidates[i] for i in sorted(members, key=lambda i: (*losses_NM[i], i)))
+    contenders = [one for one in confirmation.models if one.is_contender]
+    return tuple(contenders[i] for i in pareto.front_order(losses(contenders, objectives)))
 
 
 def confirmed_knee(

@@ -20,6 +20,7 @@ from automtl.config import MEASURED_COSTS, Objective
 __all__ = [
     "contributions",
     "dominates",
+    "front_order",
     "gain",
     "hypervolume",
     "hypervolume_trace",
@@ -84,6 +85,12 @@ def pareto_front(losses_NM: Floats) -> Mask:
         return np.zeros(0, dtype=np.bool_)
     front_N: Mask = moocore.is_nondominated(losses_NM, keep_weakly=True)
     return front_N
+
+
+def front_order(losses_NM: Floats) -> list[int]:
+    """The members of the front, best in the first objective first; of equal ones the earlier."""
+    members = np.flatnonzero(pareto_front(losses_NM)).tolist()
+    return sorted(members, key=lambda i: (*losses_NM[i], i))
 
 
 def layers(losses_NM: Floats) -> npt.NDArray[np.int64]:

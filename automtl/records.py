@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-
 from automtl import pareto, rundir
 from automtl.config import Constraint, Evaluation, Objective, TrialConfig
 
@@ -165,9 +163,7 @@ def undominated(
 ) -> tuple[TrialRecord, ...]:
     """The complete trials that no other of `records` dominates, best in the first objective
     first."""
-    losses_NM = losses(records, objectives)
-    members = np.flatnonzero(pareto.pareto_front(losses_NM)).tolist()
-    return tuple(records[i] for i in sorted(members, key=lambda i: (*losses_NM[i], i)))
+    return tuple(records[i] for i in pareto.front_order(losses(records, objectives)))
 
 
 def front(

@@ -19,10 +19,9 @@ import numpy as np
 import polars as pl
 
 from automtl.analysis import text
-from automtl.data.build import source_frame
+from automtl.data.build import raw_columns, source_frame
 from automtl.data.cache import EncodedData
-from automtl.data.columns import as_keys, check_columns
-from automtl.data.read import read_frame
+from automtl.data.columns import as_keys
 from automtl.errors import RunError
 from automtl.export.bundle import Bundle, export_bundle
 from automtl.export.card import gap_text, with_error
@@ -102,11 +101,7 @@ def test_frame(study: Study, data: EncodedData, group: str | None) -> pl.DataFra
     """The raw test rows in the order of the cache, with the group's column."""
     frame = source_frame(study.spec)
     if group is not None and group not in frame.columns:
-        path = study.spec.data.path
-        if path is None:
-            check_columns([group], frame.columns, source="generated rows")
-        else:
-            frame = frame.hstack(read_frame(path, [group], base_dir=study.spec.base_dir))
+        frame = frame.hstack(raw_columns(study.spec, [group]))
     return frame[data.source_rows("test")]
 
 

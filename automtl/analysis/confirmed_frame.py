@@ -59,7 +59,7 @@ def _rows(study: Study, confirmation: Confirmation) -> list[dict[str, object]]:
             "model": model.name,
             "family": model.family,
             "kind": _kind(model),
-            "is_suggested": knee is not None and model.trial == knee.trial,
+            "is_suggested": model is knee,
             "objective": name,
             "split": split,
             "mean": measure.mean,

@@ -23,7 +23,7 @@ from automtl.analysis.clusters import Clusters
 from automtl.analysis.influence import Influence, influence
 from automtl.analysis.interval import LEVEL, Interval, student_interval, two_sided_p
 
-__all__ = ["Difference", "Estimate", "compare", "estimate", "holm", "summarise"]
+__all__ = ["Difference", "Estimate", "compare", "estimate", "holm", "seed_interval", "summarise"]
 
 Floats = NDArray[np.float64]
 
@@ -167,6 +167,11 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = largest
     return tuple(adjusted)
+
+
+def seed_interval(values: Sequence[float], *, level: float = LEVEL) -> Interval | None:
+    """Student's interval of the mean over seeds, the rows held fixed; None for one seed."""
+    return _interval(float(np.mean(values)), [_seed_part(values)], level)
 
 
 # ---- the parts of a variance ---------------------------------------------------------------

@@ -18,8 +18,14 @@ from numpy.typing import NDArray
 
 from automtl import pareto, records
 from automtl.analysis import text
-from automtl.analysis.estimates import Difference, Estimate, compare, estimate, holm
-from automtl.analysis.interval import Interval, student_interval
+from automtl.analysis.estimates import (
+    Difference,
+    Estimate,
+    compare,
+    estimate,
+    holm,
+    seed_interval,
+)
 from automtl.config import Objective
 from automtl.confirm.boosting import NAME
 from automtl.confirm.candidates import Rerun, Selection
@@ -35,7 +41,6 @@ from automtl.training.metrics import MetricCase, metric_case
 __all__ = ["compare_all"]
 
 Estimates = Mapping[str, Estimate]  # by objective, those that are defined
-Comparisons = Mapping[tuple[str, str], Versus]  # by model and objective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +138,7 @@ def _valid(
     found = {}
     for one in records.task_objectives(objectives) if values else ():
         by_seed = tuple(float(value[one.name]) for value in values)
-        seeds = _over_seeds(by_seed)
+        seeds = seed_interval(by_seed)
         found[one.name] = Measure(
             by_seed=by_seed,
             mean=float(np.mean(by_seed)),
@@ -141,17 +146,6 @@ def _valid(
             seed_high=None if seeds is None else seeds.high,
         )
     return found
-
-
-def _over_seeds(by_seed: Sequence[float]) -> Interval | None:
-    """Student's interval of the mean; None for one seed."""
-    if len(by_seed) < 2:
-        return None
-    return student_interval(
-        float(np.mean(by_seed)),
-        standard_error=float(np.std(by_seed, ddof=1)) / len(by_seed) ** 0.5,
-        degrees=len(by_seed) - 1,
-    )
 
 
 # ---- test rows -----------------------------------------------------------------------------
@@ -246,35 +240,33 @@ def _compared(
 def _table(
     models: Iterable[Tested], other: Tested | None, objectives: Sequence[Objective]
 ) -> dict[tuple[str, str], Versus]:
-    """Each model against the other in each objective, corrected over all of them."""
-    pairs: list[tuple[tuple[str, str], Objective, Difference]] = []
+    """Each model against the other in each objective, corrected over all of them; nothing where
+    there is no other, or one of the two has no estimate or only one seed."""
+    if other is None:
+        return {}
+    tested: dict[tuple[str, str], tuple[Objective, Difference, float]] = {}
     for one in models:
-        for objective in objectives:
-            name = objective.name
-            if (
-                other is None
-                or one is other
-                or not {name} <= one.estimates.keys() & other.estimates.keys()
-            ):
+        for objective in objectives if one is not other else ():
+            pair = [side.estimates.get(objective.name) for side in (one, other)]
+            if pair[0] is None or pair[1] is None:
                 continue
-            difference = compare(one.estimates[name], other.estimates[name])
-            if difference.p_value is not None:
-                pairs.append(((one.model.id, name), objective, difference))
-    adjusted = holm([found.p_value or 0.0 for _, _, found in pairs])
+            found = compare(pair[0], pair[1])
+            if found.p_value is not None:
+                tested[one.model.id, objective.name] = (objective, found, found.p_value)
+    adjusted = holm([p_value for _, _, p_value in tested.values()])
     return {
-        key: _versus(objective, found, p_adjusted)
-        for (key, objective, found), p_adjusted in zip(pairs, adjusted, strict=True)
+        key: _versus(*told, p_adjusted)
+        for (key, told), p_adjusted in zip(tested.items(), adjusted, strict=True)
     }
 
 
-def _versus(objective: Objective, found: Difference, p_adjusted: float) -> Versus:
-    assert found.total is not None
-    assert found.p_value is not None
+def _versus(objective: Objective, found: Difference, p_value: float, p_adjusted: float) -> Versus:
+    assert found.total is not None, "where there is a p-value there is an interval"
     ends = [pareto.gain(objective, one) for one in (found.total.low, found.total.high)]
     return Versus(
         difference=pareto.gain(objective, found.difference),
         low=min(ends),
         high=max(ends),
-        p_value=found.p_value,
+        p_value=p_value,
         p_adjusted=p_adjusted,
     )

@@ -90,16 +90,8 @@ def source_columns(spec: Spec) -> list[str]:
 
 def source_frame(spec: Spec) -> pl.DataFrame:
     """The raw rows of `spec`, only the columns that it names; raises DataError if it has none."""
-    columns = source_columns(spec)
-    if spec.data.path is not None:
-        frame = read_frame(spec.data.path, columns, base_dir=spec.base_dir)
-        place = str(spec.data.path)
-    else:
-        assert spec.data.generate is not None
-        frame = generate(spec.data.generate)
-        place = f"data.generate {spec.data.generate.name}"
-        check_columns(columns, frame.columns, source=place)
-        frame = frame.select(columns)
+    frame, data = raw_columns(spec, source_columns(spec)), spec.data
+    place = str(data.path) if data.generate is None else f"data.generate {data.generate.name}"
     if frame.is_empty():
         raise DataError(f"{place}: has no rows; a search needs train and valid rows")
     return frame

@@ -16,7 +16,7 @@ from automtl.data.columns import as_keys
 if TYPE_CHECKING:
     from automtl.spec.schema import Spec
 
-__all__ = ["group_column", "group_ids"]
+__all__ = ["group_column", "group_ids", "numbered"]
 
 
 def group_column(spec: Spec, asked: str | None) -> str | None:
@@ -37,6 +37,10 @@ def group_ids(spec: Spec, data: EncodedData, asked: str | None) -> NDArray[np.in
     keys_N = as_keys(raw_columns(spec, [column])[column])[data.source_rows("test")].to_numpy()
     known_N = np.array([key is not None for key in keys_N], dtype=bool)
     ids_N = np.arange(len(keys_N), dtype=np.int64)
-    _, codes = np.unique(keys_N[known_N].astype(str), return_inverse=True)
-    ids_N[known_N] = len(keys_N) + codes
+    ids_N[known_N] = len(keys_N) + numbered(keys_N[known_N])
     return np.unique(ids_N, return_inverse=True)[1].astype(np.int64)
+
+
+def numbered(keys_N: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Keys (text, none missing) as numbers from 0, one a distinct key."""
+    return np.unique(keys_N.astype(str), return_inverse=True)[1].astype(np.int64)

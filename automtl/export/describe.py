@@ -30,11 +30,12 @@ from automtl.export.pick import Pick
 from automtl.export.scores import Predictions, auc_scores
 from automtl.export.standing import Trained, trained
 from automtl.export.weights import load_model
+from automtl.models.model import MultiTaskModel
 from automtl.study import Study, TrialRecord
 from automtl.training.fit import predict_rows
 from automtl.training.metrics import evaluate
 
-__all__ = ["describe", "weights_of"]
+__all__ = ["describe", "model_of", "weights_of"]
 
 # a trial that ran on a GPU gives slightly other numbers here; weights of another trial do not
 LARGEST_DRIFT = 1e-3
@@ -54,6 +55,13 @@ def weights_of(source: Trained) -> Path:
     )
 
 
+def model_of(source: Trained, data: EncodedData) -> MultiTaskModel:
+    """The model that a training left; RunError if its weights are gone, BundleError if they are
+    damaged or another model's."""
+    config = source.record.config.model
+    return load_model(weights_of(source), config, data.features, data.tasks)
+
+
 def describe(study: Study, pick: Pick, data: EncodedData) -> Manifest:
     """The manifest of a trial, without checksums.
 
@@ -63,16 +71,19 @@ def describe(study: Study, pick: Pick, data: EncodedData) -> Manifest:
     """
     source, reference = pick.trained, study.reference()
     beside = None if reference is None else trained(study, reference)
-    valid = _predict(source, data, "valid")
+    model = _model(source, data)
+    valid = predict_rows(model, data.rows("valid"))
     seen = evaluate(valid, np.asarray(data.rows("valid").labels_NK), data.tasks)
     _check_reproduces(source, seen)
 
     record = source.record
-    test = _predict(source, data, "test") if data.num_rows["test"] else None
+    test = predict_rows(model, data.rows("test")) if data.num_rows["test"] else None
     beside_test: Predictions | None = None
     is_reference = reference is not None and reference.number == pick.record.number
     if test is not None and beside is not None and beside.record.has_weights:
-        beside_test = test if is_reference else _predict(beside, data, "test")
+        beside_test = (
+            test if is_reference else predict_rows(_model(beside, data), data.rows("test"))
+        )
     return Manifest(
         features=data.features,
         tasks=data.tasks,
@@ -93,15 +104,13 @@ def describe(study: Study, pick: Pick, data: EncodedData) -> Manifest:
     )
 
 
-def _predict(source: Trained, data: EncodedData, split: str) -> Predictions:
+def _model(source: Trained, data: EncodedData) -> MultiTaskModel:
     try:
-        path = weights_of(source)
-        model = load_model(path, source.record.config.model, data.features, data.tasks)
+        return model_of(source, data)
     except BundleError as error:
         raise RunError(
             f"{source.study.run_dir}: {source.record.id} cannot be exported: {error}"
         ) from error
-    return predict_rows(model, data.rows(split))
 
 
 def _check_reproduces(source: Trained, seen: Mapping[str, float]) -> None:

@@ -26,9 +26,8 @@ from automtl.analysis.inside import (
 from automtl.config import TaskSchema
 from automtl.data.cache import EncodedData, Rows
 from automtl.errors import BundleError, DataError, RunError
-from automtl.export.describe import weights_of
+from automtl.export.describe import model_of
 from automtl.export.standing import trained
-from automtl.export.weights import load_model
 from automtl.models.dependency import parents_of
 from automtl.models.extraction import ExtractionLevel
 from automtl.models.model import MultiTaskModel, joint_name
@@ -70,8 +69,7 @@ def inside_of(study: Study, record: TrialRecord, data: EncodedData) -> Inside:
     split = "test" if data.num_rows["test"] else "valid"
     rows = _thinned(data.rows(split))
     try:
-        path = weights_of(trained(study, record))
-        model = load_model(path, record.config.model, data.features, data.tasks)
+        model = model_of(trained(study, record), data)
     except BundleError as error:
         raise RunError(f"{study.run_dir}: {record.id} cannot be looked into: {error}") from error
     predictions = predict_rows(model, rows)

@@ -40,6 +40,7 @@ __all__ = [
     "MANIFEST_FILE",
     "WEIGHTS_FILE",
     "AucScore",
+    "Confirmed",
     "InputColumn",
     "LabelFacts",
     "Manifest",
@@ -47,6 +48,7 @@ __all__ = [
     "OutputColumn",
     "Provenance",
     "checksums",
+    "conditions_of",
     "output_columns",
     "read_manifest",
     "verify_checksums",
@@ -175,7 +177,7 @@ def output_columns(tasks: tuple[TaskSchema, ...]) -> tuple[OutputColumn, ...]:
     given = {task.name: task.given for task in tasks}
     outputs: list[OutputColumn] = []
     for task in tasks:
-        conditions = _conditions(task.name, given)
+        conditions = conditions_of(task.name, given)
         after = f" | {', '.join(conditions)}" if conditions else ""
         if task.kind == "regression":
             meaning = f"{task.name}{after}, in the label's own units"
@@ -193,10 +195,10 @@ def _output(name: str, prediction: str, meaning: str) -> OutputColumn:
     return OutputColumn(name=name, prediction=prediction, meaning=meaning)
 
 
-def _conditions(task: str, given: Mapping[str, str | None]) -> list[str]:
+def conditions_of(task: str, given: Mapping[str, str | None]) -> list[str]:
     """A task's condition, the condition's condition, …"""
     condition = given[task]
-    return [] if condition is None else [condition, *_conditions(condition, given)]
+    return [] if condition is None else [condition, *conditions_of(condition, given)]
 
 
 # ---- the file ------------------------------------------------------------------------------

@@ -127,10 +127,7 @@ def within_one_error(
     near = [
         one
         for one in confirmation.models
-        if one.is_candidate
-        and one.may_lead
-        and one.is_whole
-        and all(_is_near(one, knee, objective) for objective in tasks)
+        if one.is_contender and all(_is_near(one, knee, objective) for objective in tasks)
     ]
     return min(near, key=lambda one: one.costs["params"])
 

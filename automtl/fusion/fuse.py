@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from automtl.analysis.interval import Interval
 from automtl.errors import DataError, ScoreError
-from automtl.export.manifest import output_columns
+from automtl.export.manifest import conditions_of, output_columns
 from automtl.fusion.evaluate import Evaluator
 from automtl.fusion.expression import (
     Column,
@@ -280,10 +280,7 @@ def _too_few(side: Side, error: ValueError) -> ScoreError:
 def _with_conditions(source: Source, event: str) -> str:
     """`long_view and click`: the event and all that must have happened before."""
     given = {task.name: task.given for task in source.data.tasks}
-    chain = [event]
-    while (condition := given[chain[-1]]) is not None:
-        chain.append(condition)
-    return " and ".join(chain)
+    return " and ".join([event, *conditions_of(event, given)])
 
 
 def _notes(

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from automtl.data.columns import as_keys, did_you_mean
+from automtl.data.groups import numbered
 from automtl.data.scaling import finite_numbers
 from automtl.errors import DataError, ScoreError
 from automtl.fusion.expression import Score, columns_of
@@ -90,7 +91,7 @@ def open_sides(
         truth = Truth(
             happened_N=happened_N[rows] == 1,
             worth_N=worth_N[rows],
-            groups_N=None if keys is None else _numbered(keys.to_numpy()[rows]),
+            groups_N=None if keys is None else numbered(keys.to_numpy()[rows]),
         )
         columns = {}
         if frame is not None:
@@ -104,10 +105,6 @@ def open_sides(
         )
 
     return side("valid"), side("test")
-
-
-def _numbered(keys_N: NDArray[np.object_]) -> NDArray[np.int64]:
-    return np.unique(keys_N.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
 def _complete(column: pl.Series, split: str) -> Floats:

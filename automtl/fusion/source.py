@@ -21,12 +21,11 @@ from automtl.data.read import column_names
 from automtl.data.synthetic import generate
 from automtl.errors import BundleError, RunError
 from automtl.export.bundle import Bundle
-from automtl.export.describe import weights_of
+from automtl.export.describe import model_of
 from automtl.export.manifest import CONFIG_FILE, MANIFEST_FILE, output_columns
 from automtl.export.pick import pick
 from automtl.export.standing import Trained as Training
 from automtl.export.standing import trained
-from automtl.export.weights import load_model
 from automtl.models.model import MultiTaskModel
 from automtl.rundir import META
 from automtl.spec.load import load_spec
@@ -124,9 +123,8 @@ def _of_run(study: Study, how: str) -> Source:
 
 
 def _opened(training: Training, data: EncodedData, *, trial: str, why: str) -> Trained:
-    config = training.record.config
-    model = load_model(weights_of(training), config.model, data.features, data.tasks)
-    return Trained(trial=trial, name=text.model_name(config), why=why, model=model)
+    name = text.model_name(training.record.config)
+    return Trained(trial=trial, name=name, why=why, model=model_of(training, data))
 
 
 def _of_bundle(place: Path) -> Source:

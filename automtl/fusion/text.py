@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from automtl.analysis import text
 from automtl.analysis.interval import Interval
-from automtl.console import rows_text
+from automtl.console import aligned, rows_text
 from automtl.fusion.expression import shown
 from automtl.fusion.fuse import Fusion
 from automtl.fusion.intervals import NUM_RESAMPLES
@@ -51,7 +49,9 @@ def fusion_text(fusion: Fusion) -> str:
         f"A lead is by how much this score is ahead on the same rows{unit}. {_verdict(fusion)}",
         *(f"note: {shown(one)}" for one in fusion.notes),
     ]
-    return f"{head}\n{_aligned(table)}\n" + "".join(f"{line}\n" for line in lines)
+    return f"{head}\n{aligned([*zip(*table, strict=True)])}\n" + "".join(
+        f"{line}\n" for line in lines
+    )
 
 
 def _metric(fusion: Fusion) -> str:
@@ -107,9 +107,3 @@ def _gain(fusion: Fusion, difference: float) -> str:
     if _is_share(fusion):
         return text.gain("score.auc", difference)
     return f"{'-' if difference < 0 else '+'}{_value(fusion, abs(difference))}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "".join(f"{line}\n" for line in lines)

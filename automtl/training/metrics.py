@@ -53,26 +53,23 @@ def log_loss(labels_N: Values, probabilities_N: Values) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AucCase:
-    """One AUC that a task has: `click.auc`, `long_view.auc` (after a click), `long_view.joint_auc`.
-
-    `prediction` is its key in the predictions, `rows_J` the rows it is over.
-    """
-
-    name: str
-    space: str
-    prediction: str
-    rows_J: NDArray[np.int64]
-    labels_J: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricCase:
     """What a metric of a task is over: `rows_J`, their labels, and the key of the prediction."""
 
     prediction: str
     rows_J: NDArray[np.int64]
     labels_J: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AucCase(MetricCase):
+    """One AUC that a task has: `click.auc`, `long_view.auc` (after a click), `long_view.joint_auc`.
+
+    `space` says in words which rows it is over.
+    """
+
+    name: str
+    space: str
 
 
 def metric_case(
@@ -84,12 +81,9 @@ def metric_case(
     is_joint = objective.metric.startswith("joint_")
     labels_NK = joint_labels(labels_NK, tasks) if is_joint else labels_NK
     labels_N = labels_NK[:, [task.name for task in tasks].index(objective.task)]
-    rows_J = np.flatnonzero(~np.isnan(labels_N))
-    return MetricCase(
-        prediction=joint_name(objective.task) if is_joint else objective.task,
-        rows_J=rows_J,
-        labels_J=labels_N[rows_J],
-    )
+    rows_J, labels_J = _observed(labels_N)
+    prediction = joint_name(objective.task) if is_joint else objective.task
+    return MetricCase(prediction=prediction, rows_J=rows_J, labels_J=labels_J)
 
 
 def auc_cases(labels_NK: NDArray[np.float32], tasks: tuple[TaskSchema, ...]) -> list[AucCase]:
@@ -125,9 +119,9 @@ def evaluate(
         metrics[f"{case.name.removesuffix('auc')}logloss"] = log_loss(labels_J, scores_J)
     for column, task in enumerate(tasks):
         if task.kind == "regression":
-            rows_J = np.flatnonzero(~np.isnan(labels_NK[:, column]))
+            rows_J, values_J = _observed(labels_NK[:, column])
             scores_J = _at(predictions[task.name], rows_J).double()
-            error_J = scores_J - torch.from_numpy(labels_NK[rows_J, column]).to(scores_J.device)
+            error_J = scores_J - torch.from_numpy(values_J).to(scores_J.device)
             metrics[f"{task.name}.mae"] = float(error_J.abs().mean())
             metrics[f"{task.name}.rmse"] = float(error_J.square().mean().sqrt())
     return metrics
@@ -149,7 +143,13 @@ def _tensor(values: Values) -> Tensor:
 
 
 def _case(name: str, space: str, prediction: str, labels_N: NDArray[np.float32]) -> AucCase:
+    rows_J, labels_J = _observed(labels_N)
+    return AucCase(name=name, space=space, prediction=prediction, rows_J=rows_J, labels_J=labels_J)
+
+
+def _observed(
+    labels_N: NDArray[np.float32],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The rows that have a label, and their labels."""
     rows_J = np.flatnonzero(~np.isnan(labels_N))
-    return AucCase(
-        name=name, space=space, prediction=prediction, rows_J=rows_J, labels_J=labels_N[rows_J]
-    )
+    return rows_J, labels_N[rows_J]

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file
 from sklearn.metrics import roc_auc_score
-from support.shop import SPEC, make_rows
+from support.shop import write_shop
 
 from automtl.cli import main
 from automtl.confirm.run import run_confirm
@@ -31,9 +31,7 @@ def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("confirm")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOMTL_CACHE", str(root / "cache"))
-        make_rows().write_parquet(root / "rows.parquet")
-        (root / "spec.yaml").write_text(SPEC)
-        study = run_search(load_spec(root / "spec.yaml"), root / "run", executor="local")
+        study = run_search(load_spec(write_shop(root)), root / "run", executor="local")
         run_confirm(study, SETTINGS, executor="local")
         yield root
 

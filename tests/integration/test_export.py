@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
-from support.shop import SPEC, make_rows
+from support.shop import make_rows, write_shop
 
 from automtl.config import FAMILIES, ModelConfig, TrainConfig, TrialConfig
 from automtl.data.cache import open_data
@@ -32,8 +32,7 @@ def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("export")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOMTL_CACHE", str(root / "cache"))
-        make_rows().write_parquet(root / "rows.parquet")
-        (root / "spec.yaml").write_text(SPEC)
+        write_shop(root)
         yield root
 
 

@@ -37,6 +37,13 @@ search: {trials: 6, epochs: 1, rungs: 1, sampler: random, seed: 3}
 """
 
 
+def write_shop(directory):
+    """The rows and the spec, to be searched; -> the spec's path."""
+    make_rows().write_parquet(directory / "rows.parquet")
+    (directory / "spec.yaml").write_text(SPEC)
+    return directory / "spec.yaml"
+
+
 def make_rows(num_rows=3000):
     """Impressions with a list column, a positive number after a click, and splits at random."""
     frame = impressions(num_rows, 0, num_users=60, num_items=40, conversion_rate=0.3)

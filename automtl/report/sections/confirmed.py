@@ -11,7 +11,7 @@ from automtl.analysis.verdicts import gap, outside_verdict, verdicts
 from automtl.config import Objective
 from automtl.confirmed import Confirmation, ConfirmedModel, Measure, confirmed_knee
 from automtl.report.confirmed import confirmed_gains_figure
-from automtl.report.sections.parts import Table, plot, table
+from automtl.report.sections.parts import Table, heading, plot, table
 
 if TYPE_CHECKING:
     from automtl.study import Study
@@ -81,11 +81,11 @@ def _table(study: Study, confirmation: Confirmation) -> Table:
             "trial",
             "model",
             *(
-                heading
+                name
                 for one in objectives
-                for heading in (_heading(one), "on test", "gain over single_task")
+                for name in (heading(one), "on test", "gain over single_task")
             ),
-            *(_heading(one) for one in costs),
+            *(heading(one) for one in costs),
         ),
         (
             (
@@ -109,11 +109,6 @@ def _table(study: Study, confirmation: Confirmation) -> Table:
     )
 
 
-def _heading(objective: Objective) -> str:
-    """The arrow stays with its name."""
-    return text.heading(objective).replace(" ", chr(0xA0))
-
-
 def _cells(name: str, valid: Measure | None, test: Measure | None) -> tuple[str, str, str]:
     versus = None if test is None else test.versus_reference
     return (
@@ -135,7 +130,7 @@ def _with_interval(name: str, measure: Measure) -> str:
 
 def _tag(model: ConfirmedModel, knee: ConfirmedModel | None) -> str:
     tags = {
-        "suggested": knee is not None and model.trial is not None and model.trial == knee.trial,
+        "suggested": model is knee,
         "reference": model.is_reference,
         "default": model.is_baseline and not model.is_candidate,
         f"{model.num_failed} seeds failed": bool(model.num_failed),

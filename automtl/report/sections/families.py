@@ -9,7 +9,7 @@ import pandas as pd
 from automtl.analysis import text
 from automtl.analysis.families import families_frame, rungs_frame
 from automtl.report.rungs import rungs_figure
-from automtl.report.sections.parts import plot, table
+from automtl.report.sections.parts import heading, plot, table
 
 if TYPE_CHECKING:
     from automtl.study import Study
@@ -23,8 +23,7 @@ def families_section(study: Study, trials: pd.DataFrame) -> dict[str, Any]:
     if not len(families):
         return {}
     names = [one.name for one in study.objectives]
-    # the arrow stays with its name
-    headings = [f"best {text.heading(one).replace(' ', chr(0xA0))}" for one in study.objectives]
+    headings = [f"best {heading(one)}" for one in study.objectives]
     return {
         "rungs": plot(
             "rungs",

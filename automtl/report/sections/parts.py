@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from automtl.analysis import text
+from automtl.config import Objective
 from automtl.report.figures import Figure, to_plain
 
-__all__ = ["Plot", "Table", "plot", "signed", "table"]
+__all__ = ["Plot", "Table", "heading", "plot", "signed", "table"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,11 @@ def plot(
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, num_words: int = 1) -> Table:
     return Table(columns=tuple(columns), rows=tuple(map(tuple, rows)), num_words=num_words)
+
+
+def heading(objective: Objective) -> str:
+    """As in `text.heading`, but the arrow stays with its name."""
+    return text.heading(objective).replace(" ", chr(0xA0))
 
 
 def signed(name: str, difference: float) -> str:

@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from support.shop import SPEC, make_rows
+from support.shop import write_shop
 
 from automtl.export.bundle import Bundle, export_bundle
 from automtl.export.pick import pick
@@ -16,9 +16,7 @@ def run_dir(tmp_path_factory):
     root = tmp_path_factory.mktemp("shop")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOMTL_CACHE", str(root / "cache"))
-        make_rows().write_parquet(root / "rows.parquet")
-        (root / "spec.yaml").write_text(SPEC)
-        run_search(load_spec(root / "spec.yaml"), root / "run", executor="local")
+        run_search(load_spec(write_shop(root)), root / "run", executor="local")
         yield root / "run"
 
 
