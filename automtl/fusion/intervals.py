@@ -24,22 +24,20 @@ LEVEL = 0.95
 
 
 def metric_interval(judge: Judge, scores_N: Floats, *, seed: int = 0) -> Interval:
-    """The metric of an order, with its 95 % interval."""
+    """The metric of an order, with its 95 % interval; ValueError where it cannot be known."""
     if judge.metric.kind != "auc":
         return mean_interval(judge.by_group(scores_N), seed=seed)
-    found = _auc(judge, scores_N)
-    return _known(found.rows, found.mean)
+    return _known(_auc(judge, scores_N).rows)
 
 
 def lead(judge: Judge, scores_N: Floats, others_N: Floats, *, seed: int = 0) -> Interval:
     """The metric of `scores_N` minus that of `others_N` on the same rows, with its interval.
 
-    Paired: what both orders err on alike cancels.
+    Paired: what both orders err on alike cancels. ValueError as above.
     """
     if judge.metric.kind != "auc":
         return mean_interval(judge.by_group(scores_N) - judge.by_group(others_N), seed=seed)
-    found = compare(_auc(judge, scores_N), _auc(judge, others_N))
-    return _known(found.rows, found.difference)
+    return _known(compare(_auc(judge, scores_N), _auc(judge, others_N)).rows)
 
 
 def _auc(judge: Judge, scores_N: Floats) -> Estimate:
@@ -53,12 +51,10 @@ def _auc(judge: Judge, scores_N: Floats) -> Estimate:
     return found
 
 
-def _known(interval: Interval | None, value: float) -> Interval:
-    """NaN for bounds that one group alone cannot give."""
-    if interval is not None:
-        return interval
-    nan = float("nan")
-    return Interval(estimate=value, low=nan, high=nan, standard_error=nan)
+def _known(interval: Interval | None) -> Interval:
+    if interval is None:
+        raise ValueError("it takes two groups or rows with the event, and two without")
+    return interval
 
 
 def mean_interval(

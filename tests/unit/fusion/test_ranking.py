@@ -149,6 +149,18 @@ def test_an_auc_has_the_interval_of_the_report(grouped):
     assert found == plain.rows
 
 
+def test_too_few_rows_or_groups_have_no_interval():
+    scores_N = np.arange(4.0)
+    one_event = Truth(happened_N=scores_N == 2, worth_N=np.ones(4))
+    one_group = Truth(happened_N=scores_N > 1, worth_N=np.ones(4), groups_N=np.zeros(4, dtype=int))
+    for truth in (one_event, one_group):
+        judge = Judge(Metric(kind="auc"), truth)
+        with pytest.raises(ValueError, match="two groups or rows with the event, and two without"):
+            metric_interval(judge, scores_N)
+        with pytest.raises(ValueError, match="it takes two groups or rows"):
+            lead(judge, scores_N, -scores_N)
+
+
 @settings(max_examples=10)
 @given(seeds, kinds)
 def test_nothing_leads_itself_and_a_lead_turns_around(seed, kind):
