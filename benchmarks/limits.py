@@ -44,7 +44,7 @@ def dense_part(trainer: Trainer) -> dict[str, Any]:
 
     def one_step() -> None:
         x_GBE.grad = None
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss(model.trunk(x_GBE), targets_BK, epochs=0.0).backward()
         optimizer.step()
 

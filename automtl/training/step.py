@@ -43,7 +43,7 @@ class Stepper:
         with autocast(self.precision, ids_BC.device):
             logits_BK = self.model.trunk(store.assemble(vectors, ids_BC, numeric_BF))
         loss = self.loss(logits_BK, targets_BK, epochs=epochs)
-        self.dense.zero_grad(set_to_none=True)
+        self.dense.zero_grad()
         loss.backward()
         self.dense.step()
         for table, rows_GBC, vectors_GBCD in zip(self.tables, rows, vectors, strict=True):
