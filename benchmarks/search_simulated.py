@@ -64,6 +64,7 @@ VARIANTS: Mapping[str, Variant] = {
     "2 rungs, eta 9": Variant(search={"rungs": 2, "eta": 9}),
     "eta 4": Variant(search={"eta": 4}),
     "eta 2, 4 rungs": Variant(search={"eta": 2, "rungs": 4}),
+    "defaults first": Variant(plan="defaults first"),
     "references at once": Variant(plan="at once"),
     "half the references": Variant(plan="half"),
     "1 reference": Variant(plan="untuned"),

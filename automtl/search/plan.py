@@ -1,9 +1,11 @@
 """What a search starts whatever it learns: the reference, and one default of each family.
 
-`single_task` without a dependency is the zero line of every report. One untuned model against
-the best of all others would be unfair, so some trials of the same recipe go to tuning it, spread
-over the search: they are no part of the front, which should not wait for them. The plan follows
-from the spec alone; what of it is done, the study knows by the keys.
+`single_task` without a dependency is the zero line of every report, so its default comes first. One
+untuned model against the best of all others would be unfair, so some trials of the same recipe go
+to tuning it, spread over the search: they are no part of the front, which should not wait for them.
+Nor should it for the families' defaults, which run to their end and are slow where a family is, so
+they come between trials of the search. The plan follows from the spec alone; what of it is done,
+the study knows by the keys.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from automtl.spec.domains import contains, default
 from automtl.spec.schema import Spec
 from automtl.study import Role
 
-__all__ = ["PlannedTrial", "budget", "num_exempt", "num_references", "plan_trials"]
+__all__ = ["PlannedTrial", "budget", "in_order", "num_exempt", "num_references", "plan_trials"]
 
 REFERENCE_FAMILY: Family = "single_task"
 REFERENCE_DEPENDENCY: Dependency = "none"
@@ -35,6 +37,11 @@ class PlannedTrial:
     pins: Mapping[str, Any]
     due: int = 0
     in_space: bool = True
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it pins every knob; it then runs to its end (`records.is_judged`)."""
+        return self.role == "baseline" or self.key == FIRST_REFERENCE
 
 
 def num_references(num_trials: int) -> int:
@@ -54,19 +61,19 @@ def budget(spec: Spec) -> int:
 
 
 def plan_trials(spec: Spec) -> tuple[PlannedTrial, ...]:
-    """The reference by its defaults, a default a family, and in even steps the rest of the
-    references."""
+    """The reference by its defaults; then, in even steps, the families' defaults, and what tunes
+    the reference."""
     in_space = _holds_reference(spec)
     dependency = default(spec.space.dependency)
     recipe = {"family": REFERENCE_FAMILY, "dependency": REFERENCE_DEPENDENCY}
     num_trials, count = budget(spec), num_references(budget(spec))
-    num_first = 1 + sum(family != REFERENCE_FAMILY for family in spec.space.families)
+    families = [family for family in spec.space.families if family != REFERENCE_FAMILY]
     references = [
         PlannedTrial(
             key=f"reference:{index}" if index else FIRST_REFERENCE,
             role="reference",
             pins=recipe if index else default_values(spec, REFERENCE_FAMILY, REFERENCE_DEPENDENCY),
-            due=num_first + (num_trials - num_first) * index // count if index else 0,
+            due=num_trials * index // count,
             in_space=in_space,
         )
         for index in range(count)
@@ -76,16 +83,27 @@ def plan_trials(spec: Spec) -> tuple[PlannedTrial, ...]:
             key=f"baseline:{family}",
             role="baseline",
             pins=default_values(spec, family, dependency),
+            due=num_trials * index // (len(families) + 1),
         )
-        for family in spec.space.families
-        if family != REFERENCE_FAMILY
+        for index, family in enumerate(families, start=1)
     ]
     return (*references[:1], *baselines, *references[1:])[:num_trials]
 
 
+def in_order(plan: tuple[PlannedTrial, ...], num_trials: int) -> tuple[PlannedTrial | None, ...]:
+    """What a search of `num_trials` starts, in this order; None is a trial of its own."""
+    left, order = list(plan), []
+    for num_started in range(num_trials):
+        turn = next((one for one in left if one.due <= num_started), None)
+        order.append(turn)
+        if turn is not None:
+            left.remove(turn)
+    return tuple(order)
+
+
 def num_exempt(plan: tuple[PlannedTrial, ...]) -> int:
-    """How many of the plan run to their end whatever they reach (`records.is_judged`)."""
-    return sum(one.role == "baseline" or one.key == FIRST_REFERENCE for one in plan)
+    """How many of the plan run to their end whatever they reach."""
+    return sum(one.is_default for one in plan)
 
 
 def _holds_reference(spec: Spec) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from automtl import pareto
 from automtl.config import MODEL_COSTS, Evaluation, TrialConfig, to_jsonable
 from automtl.search.distributions import BaseDistribution, distribution, from_label, to_label
-from automtl.search.plan import budget, plan_trials
+from automtl.search.plan import budget, in_order, plan_trials
 from automtl.search.strategies import make_strategy
 from automtl.search.strategies.base import Choose, Observation, Rung, SearchSpace
 from automtl.space import Pinned, knobs, sample
@@ -72,6 +72,11 @@ class Sampler:
             num_startup=_num_startup(spec),
             num_objectives=len(self._objectives),
         )
+        self._promised = {
+            _key(self._draw(planned.pins, _no_choice)[0])
+            for planned in plan_trials(spec)
+            if planned.is_default
+        }
         self._taken: set[str] = set()
         self._learnt: dict[int, State] = {}
         self._history: dict[int, Observation] = {}
@@ -93,7 +98,8 @@ class Sampler:
     def propose(
         self, *, number: int, pins: Mapping[str, Any], accept: Accept = accept_all
     ) -> Proposal | Exhausted:
-        """A configuration for trial `number` that no trial had and that is accepted.
+        """A configuration for trial `number` that no trial had, nor a default that is yet to come
+        will have, and that is accepted.
 
         `pins` fixes knobs by name, also to values outside their domains, which are no params.
         What breaks a constraint that is known before training is not to be accepted.
@@ -104,14 +110,18 @@ class Sampler:
             self._strategy.draws(history, number=number, pins=pins), start=1
         ):
             config, params = self._draw(pins, choose)
-            if _key(config) not in self._taken:
+            is_chosen = not params.keys() <= pins.keys()
+            if not self._is_taken(config, also_promised=is_chosen):
                 if accept(config):
                     return Proposal(config=config, params=params, num_rejected=num_rejected)
                 num_rejected += 1
-            # with all knobs pinned there is nothing to choose
-            if index == MAX_REFUSED or params.keys() <= pins.keys():
+            if index == MAX_REFUSED or not is_chosen:
                 return _exhausted(index, num_rejected)
         return _exhausted(num_rejected, num_rejected)
+
+    def _is_taken(self, config: TrialConfig, *, also_promised: bool) -> bool:
+        key = _key(config)
+        return key in self._taken or (also_promised and key in self._promised)
 
     def _draw(self, pins: Mapping[str, Any], choose: Choose) -> tuple[TrialConfig, dict[str, Any]]:
         inside = {
@@ -184,14 +194,21 @@ def search_space(spec: Spec) -> SearchSpace:
 
 
 def _num_startup(spec: Spec) -> int:
-    """After how many trials a strategy begins: those planned first, and some at random after them.
+    """After how many trials a strategy begins: some at random, and those planned before them.
 
     Planned trials are all defaults: learning from them alone, a model takes whatever they lack
     (the other dependency, say) for promising, and stays there as long as it adds to the front's
     edges.
     """
-    num_planned = sum(trial.in_space for trial in plan_trials(spec) if trial.due == 0)
-    return num_planned + min(MAX_RANDOM, (budget(spec) - num_planned) // 2)
+    order = in_order(plan_trials(spec), budget(spec))
+    own = [place for place, planned in enumerate(order) if planned is None]
+    num_random = min(MAX_RANDOM, len(own) // 2)
+    before = order[: own[num_random]] if num_random else order
+    return num_random + sum(one is not None and one.in_space for one in before)
+
+
+def _no_choice(name: str, domain: Domain) -> Any:
+    raise AssertionError(f"a default leaves {name} open")
 
 
 def _exhausted(num_refused: int, num_rejected: int) -> Exhausted:

@@ -14,7 +14,7 @@ from unittest import mock
 import optuna
 
 from automtl.config import Evaluation, FeatureSchema, TaskSchema, TrialConfig
-from automtl.records import NewTrial, TrialRecord
+from automtl.records import FIRST_REFERENCE, NewTrial, TrialRecord
 from automtl.search import loop as loop_module
 from automtl.search import sampler as sampler_module
 from automtl.search.assignment import Assignment
@@ -111,17 +111,22 @@ def _at_once(plan: tuple[PlannedTrial, ...]) -> tuple[PlannedTrial, ...]:
     return tuple(replace(one, due=0) for one in plan)
 
 
+def _defaults_first(plan: tuple[PlannedTrial, ...]) -> tuple[PlannedTrial, ...]:
+    return tuple(replace(one, due=0) if one.role == "baseline" else one for one in plan)
+
+
 def _untuned(plan: tuple[PlannedTrial, ...]) -> tuple[PlannedTrial, ...]:
-    return tuple(one for one in plan if not one.due)
+    return tuple(one for one in plan if one.role == "baseline" or one.key == FIRST_REFERENCE)
 
 
 def _few(plan: tuple[PlannedTrial, ...]) -> tuple[PlannedTrial, ...]:
-    references = [one for one in plan if one.due][::2]
-    return tuple(one for one in plan if not one.due or one in references)
+    tuned = [one for one in plan if one not in _untuned(plan)][::2]
+    return tuple(one for one in plan if one in _untuned(plan) or one in tuned)
 
 
 PLANS: Mapping[str, Any] = {
     "spread": lambda plan: plan,
+    "defaults first": _defaults_first,  # the families' before everything else
     "at once": _at_once,  # the references' tuning before everything else
     "half": _few,  # every second tuning trial of the reference
     "untuned": _untuned,  # one reference, the baselines

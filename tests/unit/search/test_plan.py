@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.fake_job import fake_spec
 
-from automtl.search.plan import budget, num_references, plan_trials
+from automtl.search.plan import budget, in_order, num_references, plan_trials
 
 WITH_SINGLE_TASK = {
     "sharing": [
@@ -38,10 +40,21 @@ def test_order_is_reference_then_families_then_more_references() -> None:
     ]
 
 
-def test_further_references_are_spread_over_the_search() -> None:
-    due = {trial.key: trial.due for trial in plan_trials(fake_spec(trials=44))}
-    assert [due[f"reference:{index}"] for index in range(5)] == [0, 12, 20, 28, 36]
-    assert {due[key] for key in due if key.startswith("baseline")} == {0}
+def test_families_and_references_are_spread_over_the_search() -> None:
+    order = in_order(plan_trials(fake_spec(trials=20)), 20)
+    keys = [one.key.replace("baseline:", "") if one else "." for one in order]
+    assert " ".join(keys) == (
+        "reference:0 . . . reference:1 shared_bottom . . reference:2 . mmoe . reference:3 . ."
+        " ple reference:4 . . ."
+    )
+
+
+@given(num_trials=st.integers(1, 300))
+def test_the_whole_plan_starts_within_the_budget(num_trials: int) -> None:
+    plan = plan_trials(fake_spec(trials=num_trials))
+    started = [one.key for one in in_order(plan, num_trials) if one is not None]
+    assert started[0] == "reference:0"
+    assert sorted(started) == sorted(one.key for one in plan)
 
 
 def test_a_baseline_has_the_default_of_every_free_knob_of_its_family() -> None:

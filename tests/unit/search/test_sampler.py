@@ -178,16 +178,21 @@ def test_a_finite_space_ends(sampler: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_running_trial_is_not_proposed_again(sampler: str) -> None:
+def test_neither_a_running_trial_is_proposed_nor_a_default_that_has_its_turn(sampler: str) -> None:
     spec = fake_spec(space=TINY, trials=50, sampler=sampler)
     study: list[TrialRecord] = []
     learner = Sampler(spec)
-    for number in range(4):
+    for number in range(3):
         learner.learn(study)
         proposal = learner.propose(number=number, pins={})
         assert isinstance(proposal, Proposal)
         study.append(running_record(number, proposal))
-    assert len({repr(record.config) for record in study}) == 4
+    learner.learn(study)
+    assert learner.propose(number=3, pins={}) == Exhausted("duplicates", 0)
+    (default,) = (one for one in plan_trials(spec) if one.role == "baseline")
+    last = learner.propose(number=3, pins=default.pins)
+    assert isinstance(last, Proposal)
+    assert len({repr(one.config) for one in [*study, last]}) == 4
 
 
 def test_what_a_strategy_is_told(tmp_path: Path) -> None:
@@ -203,7 +208,7 @@ def test_what_a_strategy_is_told(tmp_path: Path) -> None:
     assert told.losses[0] == -(last.values or {})["click.auc"]
     assert [rung.share for rung in told.rungs] == [1 / 9, 1 / 3]
     assert told.rungs[0].losses[0] > told.losses[0], "more training is better here"
-    assert list(told.violations.values()) == [trials[-1].metrics["params"] - 1e5]
+    assert list(told.violations.values()) == [last.metrics["params"] - 1e5]
 
 
 def test_knobs_of_a_family_need_it() -> None:
@@ -275,7 +280,7 @@ def test_results_count_only_after_some_random_trials(tmp_path: Path) -> None:
         dataclasses.replace(one, values={k: -v for k, v in (one.values or {}).items()})
         for one in trials
     ]
-    num_startup = sum(trial.in_space for trial in plan_trials(spec)) + 5
+    num_startup = 5  # no planned one in the space comes before them
     in_space = [one.number for one in trials if one.in_space]
     for number, results_count in [(in_space[num_startup - 1], False), (len(trials), True)]:
         first, other = (
