@@ -337,7 +337,10 @@ def report(
     if frames is not None:
         from automtl.analysis.tables import write_frames
 
-        console.emit("\n".join(str(path) for path in write_frames(study, frames)))
+        if paths := write_frames(study, frames):
+            console.emit("\n".join(map(str, paths)))
+        else:
+            console.error(f"{frames}: no trial has been trained yet, so there are no frames")
 
 
 # ---- a model -------------------------------------------------------------------------------

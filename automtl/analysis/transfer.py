@@ -91,21 +91,22 @@ def family_gains_frame(transfer: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, *_INTERVAL])
 
 
-def seesaw_frame(study: Study, *, noise_share: float = NOISE_SHARE) -> pd.DataFrame:
+def seesaw_frame(
+    study: Study, transfer: pd.DataFrame, *, noise_share: float = NOISE_SHARE
+) -> pd.DataFrame:
     """One row a family, pair of tasks and outcome: how many complete trials, and their `share`.
 
     A task goes up or down if its gain (in its first objective) is more than `noise_share` of the
     reference's value; if one of the two does neither, the trial is "within noise". `first` and
-    `second` are the objectives. All OUTCOMES have a row, with 0 trials too.
+    `second` are the objectives. All OUTCOMES have a row, with 0 trials too; none without a gain.
+    `transfer` is `transfer_frame(study)`.
     """
     columns = ["family", "first", "second", "outcome", "num_trials", "share"]
     reference = study.reference()
-    if reference is None or reference.values is None:
+    if reference is None or reference.values is None or not len(transfer):
         return pd.DataFrame(columns=columns)
     noise = {name: noise_share * abs(value) for name, value in reference.values.items()}
-    wide = transfer_frame(study).pivot_table(
-        index=["number", "family"], columns="objective", values="gain"
-    )
+    wide = transfer.pivot_table(index=["number", "family"], columns="objective", values="gain")
     rows = []
     for first, second in itertools.combinations(_one_a_task(study), 2):
         pairs = wide[[first.name, second.name]].reset_index()
@@ -135,10 +136,11 @@ def seesaw_frame(study: Study, *, noise_share: float = NOISE_SHARE) -> pd.DataFr
     return pd.DataFrame(rows, columns=columns)
 
 
-def loss_weights_frame(study: Study) -> pd.DataFrame:
+def loss_weights_frame(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     """One row a complete trial, task whose loss weight was searched, and task objective: the
-    `weight` and the `gain`. Trials that learn their weights have none and no row."""
-    gains = transfer_frame(study).drop(columns=["task"])
+    `weight` and the `gain`. Trials that learn their weights have none and no row. `transfer` is
+    `transfer_frame(study)`."""
+    gains = transfer.drop(columns=["task"])
     prefix = "loss_weights."
     weights = pd.DataFrame(
         [

@@ -380,6 +380,24 @@ def test_a_port_is_for_a_live_report(run, study):
     assert run("report", "RUN", "--live", "--port", "65536")[0] == 2
 
 
+def test_the_frames_behind_the_report_are_files_and_their_places_are_printed(run, study):
+    code, out, err = run("report", "RUN", "--frames", "frames")
+    assert (code, err) == (0, "")
+    page, *paths = out.splitlines()
+    assert page == "RUN/report.html"
+    assert "frames/trials.csv" in paths
+    assert {Path(path) for path in paths} == set(Path("frames").iterdir())
+
+
+def test_no_frames_are_told_as_none(run, study, monkeypatch):
+    monkeypatch.setattr(
+        "automtl.study.Study.open", lambda run_dir: make_study(0, num_failed=0, run_dir=run_dir)
+    )
+    code, out, err = run("report", "RUN", "--frames", "frames")
+    assert (code, out) == (0, "RUN/report.html\n")
+    assert err == "frames: no trial has been trained yet, so there are no frames\n"
+
+
 def test_a_live_report_writes_no_frames(run, study):
     code, _, err = run("report", "RUN", "--live", "--frames", "frames")
     assert code == 2

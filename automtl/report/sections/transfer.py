@@ -37,9 +37,9 @@ def transfer_section(study: Study) -> dict[str, Any]:
         return {}
     gains = family_gains_frame(transfer)
     objectives = list(dict.fromkeys(gains["objective"]))
-    seesaw = seesaw_frame(study)
+    seesaw = seesaw_frame(study, transfer)
     pairs = list(dict.fromkeys(zip(seesaw["first"], seesaw["second"], strict=True)))
-    weights = loss_weights_frame(study)
+    weights = loss_weights_frame(study, transfer)
     return {
         "noise": f"{NOISE_SHARE:.1%}",
         "gains": [

@@ -84,21 +84,22 @@ def test_a_family_has_its_median_and_its_best():
 )
 def test_a_trial_goes_up_or_down_beyond_the_noise(click, view, outcome):
     assert NOISE_SHARE * 0.7 > 0.001
-    frame = seesaw_frame(study_of((click, view)))
+    study = study_of((click, view))
+    frame = seesaw_frame(study, transfer_frame(study))
     assert frame["outcome"].tolist() == list(OUTCOMES)
     assert frame[frame["num_trials"] == 1]["outcome"].tolist() == [outcome]
 
 
 def test_a_smaller_noise_tells_more_apart():
     study = study_of((0.001, -0.001))
-    frame = seesaw_frame(study, noise_share=0.0001)
+    frame = seesaw_frame(study, transfer_frame(study), noise_share=0.0001)
     assert frame[frame["num_trials"] == 1]["outcome"].tolist() == ["first up, second down"]
 
 
 def test_outcomes_of_a_family_add_up_to_its_trials():
     study = make_study(60)
-    frame = seesaw_frame(study)
     trials = transfer_frame(study)
+    frame = seesaw_frame(study, trials)
     for family, rows in frame.groupby("family"):
         assert rows["num_trials"].sum() == trials[trials["family"] == family]["number"].nunique()
         assert rows["share"].sum() == pytest.approx(1)
@@ -106,17 +107,22 @@ def test_outcomes_of_a_family_add_up_to_its_trials():
 
 def test_a_task_is_judged_by_its_first_objective():
     spec = make_spec(objectives=["click.auc", "click.logloss", "long_view.auc"])
-    frame = seesaw_frame(make_study(20, spec=spec))
+    study = make_study(20, spec=spec)
+    frame = seesaw_frame(study, transfer_frame(study))
     assert set(zip(frame["first"], frame["second"], strict=True)) == {
         ("click.auc", "long_view.auc")
     }
 
 
-def test_without_a_reference_nothing_is_gained():
-    study = StudyOfRecords([], make_spec())
-    for frame in (transfer_frame(study), seesaw_frame(study), loss_weights_frame(study)):
+@pytest.mark.parametrize(
+    "study", [StudyOfRecords([], make_spec()), study_of()], ids=["no trial", "the reference alone"]
+)
+def test_without_two_trials_to_compare_nothing_is_gained(study):
+    transfer = transfer_frame(study)
+    assert len(transfer) == 0
+    for frame in (seesaw_frame(study, transfer), loss_weights_frame(study, transfer)):
         assert len(frame) == 0
-    assert len(family_gains_frame(transfer_frame(study))) == 0
+    assert len(family_gains_frame(transfer)) == 0
 
 
 def test_loss_weights_are_those_that_were_searched_and_learned_ones_have_none():
@@ -129,7 +135,7 @@ def test_loss_weights_are_those_that_were_searched_and_learned_ones_have_none():
         return {"click.auc": 0.7 - 0.01 * weight, "long_view.auc": 0.6, "params": 1e6}
 
     study = make_searched(Spec.from_dict(plain), metrics, 60, stopped=0.2)
-    frame = loss_weights_frame(study)
+    frame = loss_weights_frame(study, transfer_frame(study))
     by_number = {record.number: record for record in study.trials()}
     assert {by_number[number].config.train.weighting for number in frame["number"]} == {"fixed"}
     assert {by_number[number].state for number in frame["number"]} == {"complete"}

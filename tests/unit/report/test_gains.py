@@ -50,7 +50,7 @@ def test_an_interval_is_drawn_where_there_is_one(gains):
 
 
 def test_bars_of_a_family_are_its_trials_by_outcome(study):
-    frame = seesaw_frame(study)
+    frame = seesaw_frame(study, transfer_frame(study))
     figure = seesaw_figure(frame, "click.auc", "long_view.auc")
     by_family = {}
     for trace in figure.data:
