@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from automtl.errors import ScoreError
 from automtl.fusion.expression import (
+    WIDEST_WEIGHT,
     Column,
     Negative,
     Number,
@@ -23,6 +24,7 @@ from automtl.fusion.expression import (
     Product,
     Score,
     Sum,
+    exponents_of,
     parameters_of,
     shown,
     written,
@@ -112,11 +114,21 @@ class Evaluator:
             raise ScoreError(
                 f"--score: {self._named(score)} is negative in {int(wrong.sum()):,} {self._rows} "
                 f"rows{where} (lowest {value.min():g}); what is multiplied or under an exponent "
-                "must not be: give it a term of a sum, or add a number to it"
+                f"must not be: {_way_out(score)}"
             )
 
     def _named(self, score: Score) -> str:
         return shown(written(score))
+
+
+def _way_out(score: Score) -> str:
+    weights = [one for one in parameters_of(score) if one not in exponents_of(score)]
+    if not weights:
+        return "give it a term of a sum, or add a number to it"
+    return (
+        f"a weight is searched from {1 / WIDEST_WEIGHT:g} to {WIDEST_WEIGHT:g}, so write a number "
+        f"that is small enough in place of {' and '.join(weights)}, or add where it takes away"
+    )
 
 
 def _values(parameters: Mapping[str, float]) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 __all__ = [
+    "WIDEST_EXPONENT",
+    "WIDEST_WEIGHT",
     "Column",
     "Negative",
     "Number",
@@ -27,6 +29,9 @@ __all__ = [
     "shown",
     "written",
 ]
+
+WIDEST_EXPONENT = 8.0  # a free one is between 1/8 and 8, against one that is 1
+WIDEST_WEIGHT = 1e4
 
 
 # ---- the tree ------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from automtl.errors import DataError, ScoreError
 from automtl.export.manifest import conditions_of, output_columns
 from automtl.fusion.evaluate import Evaluator
 from automtl.fusion.expression import (
+    WIDEST_EXPONENT,
+    WIDEST_WEIGHT,
     Column,
     Score,
     anchor,
@@ -37,8 +39,6 @@ __all__ = ["Fusion", "Rival", "fuse"]
 
 Floats = NDArray[np.float64]
 
-WIDEST_EXPONENT = 8.0  # between 1/8 and 8, against one that is 1
-WIDEST_WEIGHT = 1e4
 MOST_SEARCHED = 300_000  # rows: some hundred orders of these take half a minute at most
 
 

@@ -73,10 +73,10 @@ def _searched(fusion: Fusion) -> str:
 def _how(fusion: Fusion) -> str:
     if fusion.group is None:
         return "DeLong's, rows taken as independent"
-    return (
-        f"{NUM_RESAMPLES:,} draws of {fusion.num_groups['test']:,} whole groups of "
-        f"{shown(fusion.group)}"
-    )
+    groups = f"{fusion.num_groups['test']:,} whole groups of {shown(fusion.group)}"
+    if fusion.metric == "auc":
+        return f"DeLong's, {groups} taken as independent"
+    return f"{NUM_RESAMPLES:,} draws of {groups}"
 
 
 def _verdict(fusion: Fusion) -> str:

@@ -206,6 +206,12 @@ def test_without_test_rows_there_is_nothing_to_report(searched):
         ("click", {"event": "by"}, r"no binary task \(did you mean 'buy'\?\); choices: click, buy"),
         ("click", {"event": "spend"}, "no binary task"),
         ("click^a * margin^b", {}, r"margin is negative in [\d,]+ valid rows"),
+        (
+            "(1 - a*click)^b",
+            {},
+            r"1 - a \* click is negative in .*a weight is searched from 0.0001 to 10000, so write "
+            r"a number that is small enough in place of a, or add where it takes away",
+        ),
     ],
 )
 def test_what_cannot_be_asked_says_why(run_dir, score, asked, said):
@@ -274,7 +280,8 @@ def test_the_command_prints_a_table_or_json(run, run_dir, trial):
     found = fuse(run_dir, "click^a * buy^b", group="user_id", how=trial)
     assert out == fusion_text(found)
     assert f"found      {found.filled}\n" in out
-    assert f"intervals  95 %, 1,000 draws of {found.num_groups['test']:,} whole groups" in out
+    groups = f"{found.num_groups['test']:,} whole groups of user_id"
+    assert f"intervals  95 %, DeLong's, {groups} taken as independent\n" in out
     for rival in found.rivals:
         assert rival.name in out
         assert f"{rival.name}: {rival.score}\n" in out

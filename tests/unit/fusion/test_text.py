@@ -62,6 +62,21 @@ def test_a_score_of_lists():
     check("fusion.txt", told())
 
 
+def told_intervals(**changes):
+    (line,) = (one for one in told(**changes).splitlines() if one.startswith("intervals"))
+    return line
+
+
+def test_how_intervals_were_made_depends_on_the_metric_and_the_groups():
+    assert told_intervals() == "intervals  95 %, 1,000 draws of 6,195 whole groups of user_id"
+    assert told_intervals(metric="auc") == (
+        "intervals  95 %, DeLong's, 6,195 whole groups of user_id taken as independent"
+    )
+    assert told_intervals(metric="auc", group=None, num_groups={}) == (
+        "intervals  95 %, DeLong's, rows taken as independent"
+    )
+
+
 def test_money_is_told_in_its_own_units():
     (alone, ones) = FUSION.rivals
     better = {"test": interval(41_250, 1200), "lead": interval(1520, 390)}
