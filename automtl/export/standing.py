@@ -118,7 +118,8 @@ def within_one_error(
     than the knee in any task objective, by VALIDATION means.
 
     The one-standard-error rule (Breiman et al. 1984, section 3.4.3); the error is that of the
-    difference of two means over seeds.
+    difference of two means over seeds, the rows held fixed: validation scores are kept as metrics,
+    not by row, so what other rows would move is not known.
     """
     knee = confirmed.confirmed_knee(confirmation, objectives)
     if knee is None:

@@ -50,6 +50,8 @@ def test_within_one_error_the_smallest_is_taken():
     noisy = model(9, two(0.72, 0.60, spread=0.2), 9e5)
     assert pick(confirmed_study(BIG, near, SMALL), "within:1se").record.id == "t0005"
     assert pick(confirmed_study(BIG, near, noisy), "within:1se").record.id == "t0009"
+    why = pick(confirmed_study(BIG, near, noisy), "within:1se").why
+    assert why.endswith("the error is that of the seeds alone, on the same rows.")
     alone = dataclasses.replace(noisy, num_failed=1)
     assert pick(confirmed_study(BIG, near, alone), "within:1se").record.id == "t0005"
 
