@@ -25,6 +25,7 @@ __all__ = [
     "Versus",
     "confirmed_front",
     "confirmed_knee",
+    "kept_run",
     "losses",
     "read_confirmation",
     "write_confirmation",
@@ -165,6 +166,13 @@ def confirmed_knee(
     """The suggested compromise of the confirmed front (`pareto.knee`)."""
     front = confirmed_front(confirmation, objectives)
     return front[pareto.knee(losses(front, objectives))] if front else None
+
+
+def kept_run(confirmation: Confirmation | None, trial: int) -> int | None:
+    """The run in the confirming study that stands for a trial: it is exported and looked into. None
+    where the search's own training does: the trial was not confirmed, or no run of it has ended."""
+    model = None if confirmation is None else confirmation.model(trial)
+    return None if model is None else model.kept
 
 
 # ---- the file ------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import pandas as pd
 from automtl import rundir
 from automtl.analysis.calibration import Bin, calibration_error, chance_error
 from automtl.config import from_jsonable, to_jsonable
+from automtl.confirmed import kept_run
 from automtl.files import written_whole
 from automtl.spec.knobs import GATED_FAMILIES
 
@@ -43,7 +44,7 @@ __all__ = [
     "write_inside",
 ]
 
-FORMAT = 1  # goes up when the meaning of a file changes: older ones are measured anew
+FORMAT = 2  # goes up when the meaning of a file changes: older ones are measured anew
 COLLAPSED = 1.2  # effective experts: one takes 95 % or more
 DEAD_SHARE = 0.02  # no gate gives the expert more
 CONSTANT_STD = 0.01  # no weight of the gate moves more over the rows
@@ -123,9 +124,13 @@ class Chain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inside:
-    """One trial on the `num_rows` rows of `split` that were looked at, of `num_all`."""
+    """One trial on the `num_rows` rows of `split` that were looked at, of `num_all`.
+
+    `run` says with which weights: of that run of the confirmation, None for the search's own.
+    """
 
     trial: str
+    run: int | None
     split: str
     num_rows: int
     num_all: int
@@ -147,20 +152,25 @@ def wanted(study: Study) -> tuple[TrialRecord, ...]:
 
 def is_complete(study: Study) -> bool:
     """Whether all was measured that the report looks for and has the weights for."""
+    confirmation = study.confirmation()
     return all(
-        read_inside(study, record) is not None for record in wanted(study) if record.has_weights
+        read_inside(study, record) is not None
+        for record in wanted(study)
+        if record.has_weights or kept_run(confirmation, record.number) is not None
     )
 
 
 def read_inside(study: Study, record: TrialRecord) -> Inside | None:
-    """What was measured of a trial; None where nothing was, or not as it is measured now."""
+    """What was measured of a trial; None where nothing was, not as it is measured now, or not of
+    the weights that stand for the trial now (`confirmed.kept_run`)."""
     try:
         plain = json.loads(_path(study, record).read_text(encoding="utf-8"))
         if plain.pop("format") != FORMAT:
             return None
-        return from_jsonable(Inside, plain)
+        found = from_jsonable(Inside, plain)
     except (OSError, AttributeError, KeyError, TypeError, ValueError):
         return None  # a file of another format or damaged: it can be made again
+    return found if found.run == kept_run(study.confirmation(), record.number) else None
 
 
 def write_inside(study: Study, record: TrialRecord, inside: Inside) -> None:

@@ -68,8 +68,9 @@ def inside_of(study: Study, record: TrialRecord, data: EncodedData) -> Inside:
     """
     split = "test" if data.num_rows["test"] else "valid"
     rows = _thinned(data.rows(split))
+    training = trained(study, record)
     try:
-        model = model_of(trained(study, record), data)
+        model = model_of(training, data)
     except BundleError as error:
         raise RunError(f"{study.run_dir}: {record.id} cannot be looked into: {error}") from error
     predictions = predict_rows(model, rows)
@@ -80,6 +81,7 @@ def inside_of(study: Study, record: TrialRecord, data: EncodedData) -> Inside:
         )
     return Inside(
         trial=record.id,
+        run=None if training.seed_index is None else training.record.number,
         split=split,
         num_rows=len(rows),
         num_all=data.num_rows[split],

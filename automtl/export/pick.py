@@ -143,8 +143,8 @@ def _within(study: Study) -> Chosen:
     why = (
         f"It has the fewest parameters ({text.count(model.costs['params'])}) of the confirmed "
         "trials that are within one standard error of the knee in every task, by the means of "
-        f"{confirmation.seeds} fresh seeds on validation rows; the error is that of the seeds alone, "
-        "on the same rows."
+        f"{confirmation.seeds} fresh seeds on validation rows; the error is that of the seeds "
+        "alone, on the same rows."
     )
     return record, why
 

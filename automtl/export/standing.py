@@ -104,11 +104,12 @@ def standing(study: Study) -> Standing | None:
 def trained(study: Study, record: TrialRecord) -> Trained:
     """The training that stands for a trial: the median run of its confirmation, else its own."""
     confirmation = study.confirmation()
+    kept = confirmed.kept_run(confirmation, record.number)
     model = None if confirmation is None else confirmation.model(record.number)
-    if model is None or model.kept is None:
+    if kept is None or model is None:
         return Trained(study=study, record=record)
     runs = Study.open(study.run_dir / rundir.CONFIRM)
-    return Trained(study=runs, record=runs.get(model.kept), seed_index=model.runs.index(model.kept))
+    return Trained(study=runs, record=runs.get(kept), seed_index=model.runs.index(kept))
 
 
 def within_one_error(

@@ -9,13 +9,16 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file
 from sklearn.metrics import roc_auc_score
+from support.inside import make_inside
 from support.shop import write_shop
 
+from automtl.analysis.inside import read_inside, wanted, write_inside
 from automtl.cli import main
 from automtl.confirm.run import run_confirm
-from automtl.confirmed import read_confirmation
+from automtl.confirmed import kept_run, read_confirmation
 from automtl.errors import DataError
 from automtl.export.bundle import Bundle, export_bundle
+from automtl.export.inside import look_inside
 from automtl.export.pick import pick
 from automtl.search.run import run_search
 from automtl.spec.load import load_spec
@@ -85,6 +88,15 @@ def test_only_the_weights_of_the_median_run_are_kept_and_they_are_exported(study
     scores = load_file(root / "run" / "confirm" / "scores" / f"t{model.kept:04d}.safetensors")
     predicted = bundle.predict(rows)[bundle.manifest.outputs[0].name].to_numpy()
     np.testing.assert_allclose(predicted, scores["click"], atol=1e-6)
+
+
+def test_a_look_inside_is_at_the_weights_that_are_exported(study):
+    for record in wanted(study):
+        write_inside(study, record, make_inside(record.id))  # as measured before the confirmation
+    assert look_inside(study) == {}
+    for record in wanted(study):
+        assert read_inside(study, record).run == kept_run(study.confirmation(), record.number)
+    assert any(read_inside(study, record).run is not None for record in wanted(study))
 
 
 def test_the_command_trains_nothing_twice_and_says_what_came_out(study, root, capsys):

@@ -19,13 +19,14 @@ def make_gate(*means, tasks=("click",), level=1, owners=None, stds=None, per_row
     )
 
 
-def make_inside(trial="t0000", *, gates=None, split="test", num_rows=40, num_all=40):
+def make_inside(trial="t0000", *, run=None, gates=None, split="test", num_rows=40, num_all=40):
     """Two tasks in a chain; predictions of click are too large by a tenth."""
     labels = [number % 2 for number in range(num_rows)]
     scores = [(0.1 + 0.8 * number / num_rows) * 1.1 for number in range(num_rows)]
     bins = reliability(labels, scores, num_bins=4)
     return Inside(
         trial=trial,
+        run=run,
         split=split,
         num_rows=num_rows,
         num_all=num_all,

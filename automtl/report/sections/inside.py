@@ -17,6 +17,7 @@ from automtl.analysis.inside import (
     read_inside,
     wanted,
 )
+from automtl.confirmed import kept_run
 from automtl.report.gates import gates_figure
 from automtl.report.reliability import reliability_figure
 from automtl.report.sections.parts import plot, table
@@ -44,6 +45,7 @@ def inside_section(study: Study, *, not_measured: Mapping[str, str]) -> dict[str
             if seen[record.id] is None
         ],
         "rows": _rows(insides),
+        "weights": _weights(study, insides),
         "gates": [
             _gates(inside, text.model_name(record.config), number)
             for number, record in enumerate(records)
@@ -58,9 +60,21 @@ def inside_section(study: Study, *, not_measured: Mapping[str, str]) -> dict[str
 def _why(study: Study, record: TrialRecord) -> str:
     if study.is_active():
         return "it is measured when the search has ended"
-    if not record.has_weights:
+    if not record.has_weights and kept_run(study.confirmation(), record.number) is None:
         return "its weights are gone"
     return f"not yet, automtl report {study.run_dir} does it"
+
+
+def _weights(study: Study, insides: Sequence[Inside]) -> list[str]:
+    """Which training was looked at, in sentences; none before a confirmation: there is one only."""
+    confirmation = study.confirmation()
+    if confirmation is None:
+        return []
+    median = f"the run with the median validation score of {confirmation.seeds} fresh seeds"
+    again = [one.trial for one in insides if one.run is not None]
+    own = [one.trial for one in insides if one.run is None]
+    told = [f"Of {' and '.join(again)} it is {median}."] if again else []
+    return told + ([f"Of {' and '.join(own)} it is the search's own run."] if own else [])
 
 
 def _rows(insides: Sequence[Inside]) -> str:

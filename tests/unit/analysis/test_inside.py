@@ -3,6 +3,7 @@ import json
 import math
 
 import pytest
+from support.confirmed import confirmation, model
 from support.inside import make_gate, make_inside
 from support.study import StudyOfRecords, make_spec, make_study
 
@@ -97,8 +98,45 @@ def test_what_was_written_is_read_again(tmp_path):
     assert [path.name for path in (tmp_path / "inside").iterdir()] == ["t0003.json"]
 
 
+def test_what_was_measured_counts_for_the_weights_that_stand_for_the_trial(tmp_path):
+    """A confirmation trains a trial anew, and more seeds may have another median."""
+    found = confirmation(model(3, {"click.auc": (0.7, 0.71, 0.72)}, runs=(4, 5, 6), kept=5))
+    study, confirmed = (make_study(8, run_dir=tmp_path, confirmation=one) for one in (None, found))
+    record = study.trials()[3]
+    write_inside(study, record, make_inside(record.id))
+    assert read_inside(confirmed, record) is None
+    write_inside(confirmed, record, make_inside(record.id, run=4))
+    assert read_inside(confirmed, record) is None
+    write_inside(confirmed, record, make_inside(record.id, run=5))
+    assert read_inside(confirmed, record).run == 5
+    assert read_inside(study, record) is None
+
+
+def test_a_trial_that_was_not_confirmed_is_its_own_run(tmp_path):
+    found = confirmation(model(3, {"click.auc": (0.7, 0.71, 0.72)}, runs=(4, 5, 6), kept=5))
+    study = make_study(8, run_dir=tmp_path, confirmation=found)
+    record = study.trials()[2]
+    write_inside(study, record, make_inside(record.id))
+    assert read_inside(study, record) is not None
+
+
+def test_a_look_is_not_complete_while_confirmed_weights_were_not_measured(tmp_path):
+    plain = make_study(24, run_dir=tmp_path)
+    for record in wanted(plain):
+        write_inside(plain, record, make_inside(record.id))
+    assert is_complete(plain)
+    gone = [dataclasses.replace(one, has_weights=False) for one in plain.trials()]
+    reference = plain.reference()
+    level = dict.fromkeys(("click.auc", "long_view.auc"), (0.7, 0.71, 0.72))
+    found = confirmation(model(reference.number, level, runs=(0, 1, 2), kept=1))
+    study = StudyOfRecords(gone, plain.spec, run_dir=tmp_path, confirmation=found)
+    assert not is_complete(study)
+    write_inside(study, reference, make_inside(reference.id, run=1))
+    assert is_complete(study)
+
+
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"format": 0}', '{"format": 1}', "half of a li"]
+    "content", ["", "[]", "{}", '{"format": 0}', '{"format": 2}', "half of a li"]
 )
 def test_a_file_that_is_damaged_or_of_another_format_is_as_if_it_were_not_there(tmp_path, content):
     study = make_study(8, run_dir=tmp_path)
@@ -114,7 +152,7 @@ def test_files_hold_plain_json_without_nan(tmp_path):
         write_inside(study, study.trials()[3], make_inside(gates=[broken]))
     assert list((tmp_path / "inside").iterdir()) == []
     write_inside(study, study.trials()[3], make_inside())
-    assert json.loads((tmp_path / "inside" / "t0003.json").read_text())["format"] == 1
+    assert json.loads((tmp_path / "inside" / "t0003.json").read_text())["format"] == 2
 
 
 def test_looked_into_are_the_suggested_trial_the_reference_and_one_that_has_gates():

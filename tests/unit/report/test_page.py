@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from support.confirmed import confirmation, model
 from support.inside import make_gate, make_inside
 from support.searched import make_searched
 from support.study import StudyOfRecords, make_record, make_spec, make_study
@@ -353,6 +354,22 @@ def test_what_was_seen_inside_is_told(tmp_path):
     assert "40 test rows" in seen
     assert "long_view.joint is long_view times the probability of click on every row" in seen
     assert {"gates-0", "reliability-0", "reliability-1"} <= set(payload(page)["plots"])
+
+
+def test_of_which_weights_it_is_is_told_once_a_trial_was_trained_again(tmp_path):
+    study = looked_into(tmp_path)
+    assert "fresh seeds" not in Page(render_report(study)).text
+    knee, reference = study.knee(), study.reference()
+    level = {"click.auc": (0.7, 0.71, 0.72), "long_view.auc": (0.6, 0.61, 0.62)}
+    again = model(reference.number, level, runs=(0, 1, 2), kept=1, is_candidate=False)
+    study = make_study(24, run_dir=tmp_path, confirmation=confirmation(again))
+    before = Page(render_report(study)).text
+    assert f"{reference.id} was not looked into: not yet" in before
+    write_inside(study, reference, make_inside(reference.id, run=1))
+    seen = Page(render_report(study)).text
+    told = f"Of {reference.id} it is the run with the median validation score of 3 fresh seeds."
+    assert f"{told} Of {knee.id}" in seen
+    assert "it is the search's own run." in seen
 
 
 def test_a_gate_that_moves_for_no_row_is_constant(tmp_path):
