@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,19 +13,38 @@ from automtl.spec.knobs import knobs
 if TYPE_CHECKING:
     from automtl.study import Study
 
-__all__ = ["coordinates_frame"]
+__all__ = ["MOST_AXES", "coordinates_frame", "varying_knobs"]
 
-MOST_KNOBS = 7
+MOST_AXES = 10  # more lie so close that names overlap and nobody follows a line
 
 
 def coordinates_frame(study: Study, importance: pd.DataFrame | None = None) -> pd.DataFrame:
     """One row a complete trial of the space: `number`, `family`, a column an objective in native
-    units, and a column `knob.NAME` for up to MOST_KNOBS knobs that differ between trials.
+    units, and a column `knob.NAME` for each of the first `varying_knobs`.
 
-    The most important knobs are taken first where `importance` (`analysis.importance`) is given. A
+    MOST_AXES at most: the family, objectives and knobs that differ between trials, in this order. A
     knob that a trial has not is missing.
     """
-    trials = judged(study)
+    frame = _frame(study)
+    objectives = [one.name for one in study.objectives if _varies(frame, one.name)]
+    chosen = [f"knob.{name}" for name in varying_knobs(study, importance)]
+    room = MOST_AXES - _varies(frame, "family")
+    return frame[["number", "family", *[*objectives, *chosen][:room]]]
+
+
+def varying_knobs(study: Study, importance: pd.DataFrame | None = None) -> tuple[str, ...]:
+    """The knobs that differ between complete trials of the space, in the order of the spec, or the
+    most important first where `importance` (`analysis.importance`) is given; not the family."""
+    frame = _frame(study)
+    names = [one.name for one in knobs(study.spec) if one.name != "family"]
+    varying = [name for name in names if _varies(frame, f"knob.{name}")]
+    if importance is None or not len(importance):
+        return tuple(varying)
+    weight: Mapping[str, float] = importance.groupby("knob")["importance"].max().to_dict()
+    return tuple(sorted(varying, key=lambda name: -weight.get(name, 0.0)))
+
+
+def _frame(study: Study) -> pd.DataFrame:
     rows = [
         {
             "number": record.number,
@@ -33,22 +52,11 @@ def coordinates_frame(study: Study, importance: pd.DataFrame | None = None) -> p
             **(record.values or {}),
             **{f"knob.{name}": value for name, value in record.params.items()},
         }
-        for record in trials
+        for record in judged(study)
     ]
-    frame = pd.DataFrame(rows, columns=None if rows else ["number", "family"])
-    chosen = [f"knob.{name}" for name in _order(study, importance) if _varies(frame, name)]
-    objectives = [one.name for one in study.objectives if one.name in frame]
-    return frame[["number", "family", *objectives, *chosen[:MOST_KNOBS]]]
+    return pd.DataFrame(rows, columns=None if rows else ["number", "family"])
 
 
-def _varies(frame: pd.DataFrame, knob: str) -> bool:
-    column = f"knob.{knob}"
-    return knob != "family" and column in frame and frame[column].nunique() > 1
-
-
-def _order(study: Study, importance: pd.DataFrame | None) -> Sequence[str]:
-    names = [knob.name for knob in knobs(study.spec)]
-    if importance is None or not len(importance):
-        return names
-    weight: Mapping[str, float] = importance.groupby("knob")["importance"].max().to_dict()
-    return sorted(names, key=lambda name: -weight.get(name, 0.0))
+def _varies(frame: pd.DataFrame, column: str) -> bool:
+    """Not having a knob is a value, too."""
+    return column in frame and frame[column].nunique(dropna=False) > 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from automtl.analysis.confirmed_frame import confirmed_frame
+from automtl.analysis.coordinates import coordinates_frame
 from automtl.analysis.families import families_frame, rungs_frame
 from automtl.analysis.frames import evaluations_frame, hypervolume_frame, trials_frame
 from automtl.analysis.importance import importance_frame
@@ -38,6 +39,7 @@ __all__ = ["frames", "write_frames"]
 def frames(study: Study) -> dict[str, pd.DataFrame]:
     """What each figure of the report is drawn from, by name; those without a row are left out."""
     trials, transfer = trials_frame(study), transfer_frame(study)
+    importance = None if too_few(study) else importance_frame(study)
     insides = [one for one in (read_inside(study, record) for record in wanted(study)) if one]
     found = {
         "trials": trials,
@@ -50,14 +52,15 @@ def frames(study: Study) -> dict[str, pd.DataFrame]:
         "loss_weights": loss_weights_frame(study, transfer),
         "families": families_frame(study, trials),
         "rungs": rungs_frame(study),
+        "coordinates": coordinates_frame(study, importance),
         "gates": gates_frame(insides),
         "experts": experts_frame(insides),
         "calibration": calibration_frame(insides),
         "outputs": outputs_frame(insides),
     }
-    if not too_few(study):
+    if importance is not None:
         found |= {
-            "importance": importance_frame(study),
+            "importance": importance,
             "marginals": marginals_frame(study),
             "best": best_frame(study),
         }

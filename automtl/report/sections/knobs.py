@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from automtl.analysis import text
-from automtl.analysis.coordinates import coordinates_frame
+from automtl.analysis.coordinates import coordinates_frame, varying_knobs
 from automtl.analysis.importance import importance_frame
 from automtl.analysis.knobs import (
     MIN_TRIALS,
@@ -20,7 +20,7 @@ from automtl.analysis.knobs import (
 )
 from automtl.report.coordinates import coordinates_figure
 from automtl.report.knobs import importance_figure, marginal_figure
-from automtl.report.sections.parts import Plot, Table, plot, table
+from automtl.report.sections.parts import Table, plot, table
 from automtl.spec.knobs import Knob, knobs
 
 if TYPE_CHECKING:
@@ -87,16 +87,25 @@ def knobs_section(study: Study) -> dict[str, Any]:
     }
 
 
-def _coordinates(study: Study, importance: pd.DataFrame | None) -> Plot | None:
-    """None with fewer than two trials: there is nothing to choose from."""
+def _coordinates(study: Study, importance: pd.DataFrame | None) -> dict[str, Any] | None:
+    """The figure and which knobs have an axis; None with fewer than two trials or axes, of which
+    there is nothing to choose."""
     frame = coordinates_frame(study, importance)
     if len(frame) < 2:
         return None
-    return plot(
-        "coordinates",
-        [coordinates_figure(frame, study.objectives)],
-        label="Parallel coordinates of the complete trials; the table of trials holds the same",
-    )
+    log_knobs = {one.name for one in knobs(study.spec) if getattr(one.domain, "log", False)}
+    figure = coordinates_figure(frame, study.objectives, log_knobs=log_knobs)
+    if len(figure.data[0].dimensions) < 2:
+        return None
+    varying = varying_knobs(study, importance)
+    num_shown = sum(column.startswith("knob.") for column in frame)
+    return {
+        "plot": plot("coordinates", [figure], label="Parallel coordinates of the complete trials"),
+        "num_shown": num_shown,
+        "num_varying": len(varying),
+        "left_out": varying[num_shown:],
+        "by_importance": importance is not None,
+    }
 
 
 def _title(knob: Knob) -> str:
