@@ -270,6 +270,7 @@
     table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
   }
 
+  const BOM = "\ufeff";  // without it Excel does not read UTF-8
   // the rows that are shown, in their order: numbers as they are, texts so that no spreadsheet takes
   // one for a formula
   function csv(table) {
@@ -289,7 +290,7 @@
 
   function save() {
     const link = make("a");
-    link.href = URL.createObjectURL(new Blob([csv(at("trials"))], { type: "text/csv" }));
+    link.href = URL.createObjectURL(new Blob([BOM + csv(at("trials"))], { type: "text/csv;charset=utf-8" }));
     link.download = `${document.title.split(" ")[0]}-trials.csv`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);

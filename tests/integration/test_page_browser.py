@@ -1,6 +1,9 @@
 """The page in a real browser: what a reader clicks, sorts, opens again, and must never be run."""
 
+import csv
+import io
 import threading
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -69,6 +72,14 @@ def until(driver, script, *arguments):
     return WebDriverWait(driver, WAIT_S, poll_frequency=0.05).until(
         lambda driver: driver.execute_script(f"return {script}", *arguments)
     )
+
+
+def until_true(holds):
+    """Waits until `holds` says so."""
+    end_s = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
 
 
 def draw_all(driver):
@@ -206,6 +217,25 @@ def test_the_axes_of_the_front_can_be_chosen(driver, address):
     until(driver, "document.querySelector('#front .scatterlayer .point') !== null")
     driver.find_element("css selector", "#pick-x option:nth-child(3)").click()
     until(driver, "document.querySelector('#front .xtitle').textContent.startsWith('params')")
+
+
+def test_the_table_is_saved_as_it_is_shown_in_utf_8_that_excel_reads(driver, address, tmp_path):
+    driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    driver.get(address)
+    driver.find_element("id", "save").click()
+    until_true(lambda: list(tmp_path.glob("*.csv")))
+    (path,) = tmp_path.glob("*.csv")
+    content = path.read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf")
+    head, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig")))
+    shown = driver.execute_script(
+        "return [...document.querySelectorAll('#trials tbody tr')]"
+        ".filter(row => row.offsetParent).map(row => row.cells[0].textContent)"
+    )
+    assert [row[0] for row in rows] == shown
+    assert head[2] == "click.auc ↑"
 
 
 def test_text_from_data_is_shown_and_never_run(driver, tmp_path):
