@@ -18,6 +18,7 @@ from automtl.analysis.marks import Marks
 from automtl.errors import RunError
 from automtl.files import written_whole
 from automtl.report import figures
+from automtl.report.plotly_js import trimmed
 from automtl.report.provenance import provenance
 from automtl.report.sections.confirmed import confirmed_section, error_bars
 from automtl.report.sections.curves import curves_section
@@ -61,7 +62,7 @@ def write_report(
 def render_report(
     study: Study, *, not_measured: Mapping[str, str] | None = None, version: str = ""
 ) -> str:
-    """The page as text. It holds plotly.js once (4.8 MB) and asks nothing of a network.
+    """The page as text. It holds what it needs of plotly.js and asks nothing of a network.
 
     With a `version`, for a page that is served, it asks its server for a newer one (`live.py`).
     """
@@ -84,12 +85,15 @@ def render_report(
         "curves": curves_section(study, trials, evaluations_frame(study)),
     }
     plots = {one.id: one.variants for one in _plots(sections)}
+    shown = trade_off(study, marks, trials)
+    every = [*shown["figures"].values(), *(one for variants in plots.values() for one in variants)]
+    kinds = frozenset(trace["type"] for figure in every for trace in figure["data"])
     return environment.get_template("page.html.j2").render(
         **lead(study, marks),
         **trial_tables(study, marks),
         **sections,
         payload={
-            **trade_off(study, marks, trials),
+            **shown,
             "confirmed": error_bars(study),
             "plots": plots,
         },
@@ -98,7 +102,7 @@ def render_report(
         script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
         live=Markup((HERE / "live.js").read_text(encoding="utf-8")) if version else "",
         version=version,
-        plotly=Markup(figures.plotly_js()),
+        plotly=Markup(trimmed(figures.plotly_js(), kinds)),
     )
 
 
