@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from automtl import __version__
+from automtl import __version__, data_cli
 from automtl.errors import AutomtlError, RunError, SpecError
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: a third of the start-up time, and it can be piped
 )
+
+app.add_typer(data_cli.app, name="data")
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file of the search.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a search.")]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl.data.paths import data_files
+from automtl.data.sets.registry import written_by
 from automtl.errors import DataError
 from automtl.spec.problems import Loc, Problem, closest
 from automtl.spec.raw import Raw, get, is_number, tasks_of
@@ -179,7 +180,10 @@ def check_files(raw: Raw, base_dir: Path) -> Iterator[Problem]:
         except DataError as error:
             folder = (base_dir / path).parent
             names = [one.name for one in folder.iterdir()] if folder.is_dir() else []
-            yield Problem(loc=loc, rule=str(error), hint=closest(Path(path).name, names))
+            hint = closest(Path(path).name, names)
+            if (known := written_by(Path(path).name)) is not None:
+                hint = f"`automtl data prepare {known.name} RAW_DIR` writes it"
+            yield Problem(loc=loc, rule=str(error), hint=hint)
 
 
 DATA_RULES: tuple[Callable[[Raw], Iterator[Problem]], ...] = (

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from automtl.config import FAMILIES
+from automtl.data.sets.registry import SETS
 from automtl.spec.data_rules import TRUTH_COLUMNS
 from automtl.spec.load import load_spec, parse_document
 from automtl.spec.schema import json_schema
@@ -19,7 +20,18 @@ LEAKS = {
                  "is_hate", "is_profile_enter", "long_view", "is_click"},
     "census_income": {"marital_stat", "income_50k", "college", "never_married", "instance_weight"},
     "synthetic": {*TRUTH_COLUMNS, "click", "conversion"},
+    "ali_ccp": {"click", "purchase"},
+    "aliexpress": {"click", "conversion", "search_id"},
 }  # fmt: skip
+
+
+def load(path):
+    """A spec over a public set is valid but for its rows, which `automtl data prepare` writes:
+    `tests/unit/data/test_public_sets.py` prepares some."""
+    rows = {one.writes[0] for one in SETS.values()} - {
+        file.name for file in (FOLDER / "data").iterdir()
+    }
+    return load_spec(path, check_files=not any(name in path.read_text() for name in rows))
 
 
 def test_the_committed_schema_is_that_of_the_code():
@@ -31,7 +43,7 @@ def test_the_committed_schema_is_that_of_the_code():
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_every_spec_is_valid_and_has_the_whole_ladder(path):
-    spec = load_spec(path)
+    spec = load(path)
     assert spec.name == path.stem
     assert spec.space.families == FAMILIES
     assert "params" in spec.objectives
@@ -39,9 +51,9 @@ def test_every_spec_is_valid_and_has_the_whole_ladder(path):
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_no_spec_uses_a_leak(path):
-    data = load_spec(path).data
+    data = load(path).data
     features = {*data.categorical, *data.numeric, *data.sequence}
-    assert not features & LEAKS[path.stem.removesuffix("_like")]
+    assert not features & LEAKS[path.stem.removesuffix("_like").removesuffix("_1k")]
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
@@ -70,7 +82,7 @@ def schema_errors(schema, value):
 def test_an_editor_with_the_schema_accepts_every_spec(path):
     raw = parse_document(path.read_text(), str(path)).raw
     assert schema_errors(json_schema(), raw) == []
-    assert schema_errors(json_schema(), load_spec(path).to_dict()) == []
+    assert schema_errors(json_schema(), load(path).to_dict()) == []
 
 
 @pytest.mark.parametrize(

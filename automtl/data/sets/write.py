@@ -1,0 +1,70 @@
+"""Parquet, written piece by piece, there whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from automtl.errors import RunError
+from automtl.files import written_whole
+
+__all__ = ["written_parquet"]
+
+ROWS_A_GROUP = 1 << 18
+
+
+@contextmanager
+def written_parquet(
+    path: Path, schema: pl.Schema, *, rows_a_group: int = ROWS_A_GROUP
+) -> Iterator[Callable[[pl.DataFrame], None]]:
+    """Gives a function that adds rows of `schema` to the file; `path` exists when all were added.
+
+    Rows wait in memory until a row group is full. Raises RunError if `path` exists already or
+    cannot be written (no space left); then nothing stays.
+    """
+    if path.exists():
+        raise RunError(
+            f"{path}: exists already and is not overwritten; remove it, or write elsewhere with"
+            " --out DIR"
+        )
+    waiting: list[pl.DataFrame] = []
+
+    def flush(writer: pq.ParquetWriter) -> None:
+        with _written(path):
+            writer.write_table(pl.concat(waiting).to_arrow())
+        waiting.clear()
+
+    with _written(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as aside:
+        with _written(path):
+            arrow = pl.DataFrame(schema=schema).to_arrow().schema
+            writer = pq.ParquetWriter(aside, arrow, compression="zstd")
+        try:
+
+            def add(rows: pl.DataFrame) -> None:
+                waiting.append(rows)
+                if sum(map(len, waiting)) >= rows_a_group:
+                    flush(writer)
+
+            yield add
+            if waiting:
+                flush(writer)
+        finally:
+            with _written(path):
+                writer.close()
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise RunError(
+            f"{path}: cannot be written ({reason}); make room, or write elsewhere with --out DIR"
+        ) from error
