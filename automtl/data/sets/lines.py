@@ -135,14 +135,34 @@ def _header(file: RawFile, block: bytes, columns: Sequence[str]) -> tuple[list[s
 
 
 def _parse(file: RawFile, block: bytes, names: list[str], first_line: int) -> pl.DataFrame:
-    _check_lines(file, block, len(names), first_line)
-    header = ",".join(f'"{name}"' for name in names).encode() + b"\n"
-    frame = pl.read_csv(io.BytesIO(header + block), infer_schema=False)
+    lines = _checked(file, block, len(names), first_line)
+    frame = _read_csv(block, names)
+    if frame is None or len(frame) != len(lines):  # only quotes can be read in two ways
+        row = next(
+            (row for row, line in enumerate(lines) if '"' in line and _is_odd(line, names)), 0
+        )
+        raise DataError(
+            f"{file}:{first_line + row}: a quote stands where none may; download the file again,"
+            " or mend the line"
+        )
     return frame.with_columns(pl.all().replace("", None))
 
 
-def _check_lines(file: RawFile, block: bytes, num_fields: int, first_line: int) -> None:
-    """Raises DataError for the first line that is not UTF-8 or has another number of fields."""
+def _read_csv(block: bytes, names: list[str]) -> pl.DataFrame | None:
+    header = ",".join(f'"{name}"' for name in names).encode() + b"\n"
+    try:
+        return pl.read_csv(io.BytesIO(header + block), infer_schema=False)
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _is_odd(line: str, names: list[str]) -> bool:
+    frame = _read_csv(line.encode() + b"\n", names)
+    return frame is None or len(frame) != 1
+
+
+def _checked(file: RawFile, block: bytes, num_fields: int, first_line: int) -> pl.Series:
+    """The lines. Raises DataError for one that is no UTF-8 or has another number of fields."""
     try:
         lines = pl.Series(block.decode().removesuffix("\n").split("\n"))
     except UnicodeDecodeError as error:
@@ -163,3 +183,4 @@ def _check_lines(file: RawFile, block: bytes, num_fields: int, first_line: int) 
         raise DataError(
             f"{file}:{first_line + row}: {problem}; download the file again, or mend the line"
         )
+    return lines

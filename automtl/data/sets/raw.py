@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from automtl.data.sets.registry import PublicSet
+from automtl.data.sets.registry import SETS, PublicSet
 from automtl.errors import DataError
 
 __all__ = ["RawFile", "Stream", "find_files"]
@@ -112,6 +112,7 @@ def _note(
         ends: tuple[str, ...] = (f"/{name}", f"/{name}.gz")
         # who has one country gives its own folder, whatever it is called
         own = loose_in is not None and file.path.parent == loose_in and "/" in name
+        own = own and file.path.parent.resolve().name not in _folders()
         if own:
             last = name.rsplit("/")[-1]
             ends = (*ends, f"/{last}", f"/{last}.gz")
@@ -122,6 +123,11 @@ def _note(
                     " the folder of one"
                 )
             found[name] = RawFile(name=name, path=file.path, member=file.member)
+
+
+def _folders() -> set[str]:
+    """The folders whose names say what is in them."""
+    return {name.split("/")[0] for one in SETS.values() for name in one.files if "/" in name}
 
 
 def _members(archive: Path) -> Iterator[str]:

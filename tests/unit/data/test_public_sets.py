@@ -71,7 +71,7 @@ def test_what_is_prepared_is_searched_by_its_spec_as_it_stands(name, tmp_path, m
 def test_the_rows_do_not_depend_on_the_size_of_the_pieces(name, tmp_path):
     raw = WRITERS[name](tmp_path / "raw")
     whole = rows_of(name, raw, tmp_path / "whole")
-    pieces = rows_of(name, raw, tmp_path / "pieces", block_bytes=997)
+    pieces = rows_of(name, raw, tmp_path / "pieces", block_bytes=9973)
     assert len(whole) > 300
     assert_frame_equal(whole, pieces)
 
@@ -128,6 +128,9 @@ def test_one_country_may_be_given_by_its_own_folder(tmp_path):
     by_parent = rows_of("aliexpress_nl", raw, tmp_path / "1")
     own = shutil.move(raw / "AliExpress_NL", tmp_path / "netherlands")
     assert_frame_equal(by_parent, rows_of("aliexpress_nl", Path(own), tmp_path / "2"))
+    other = shutil.move(own, tmp_path / "AliExpress_ES")
+    with pytest.raises(DataError, match=r"has no AliExpress_NL/train\.csv"):
+        prepare("aliexpress_nl", Path(other), tmp_path / "3")
 
 
 def test_a_missing_file_says_what_is_expected_and_where_to_get_it(tmp_path):
@@ -278,7 +281,7 @@ BAD_LINES = [
 def test_a_bad_line_is_named_wherever_the_pieces_end(name, file, line, problem, tmp_path):
     path = next((WRITERS[name](tmp_path / "raw")).rglob(file))
     replace_line(path, 23, line)
-    for block_bytes in (1 << 20, 499):
+    for block_bytes in (1 << 20, 2999):
         with pytest.raises(DataError) as error:
             rows_of(name, tmp_path / "raw", tmp_path / "out", block_bytes=block_bytes)
         assert f"{file}:23: " in str(error.value)
@@ -305,7 +308,7 @@ def test_lines_may_end_as_on_windows_and_with_empty_lines(tmp_path):
     unix = rows_of("census_income", raw, tmp_path / "unix")
     for path in raw.iterdir():
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n\r\n")
-    for block_bytes in (1 << 20, 13):
+    for block_bytes in (1 << 20, 9973):
         out = tmp_path / str(block_bytes)
         assert_frame_equal(unix, rows_of("census_income", raw, out, block_bytes=block_bytes))
 
