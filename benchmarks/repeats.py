@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from automtl.analysis.interval import Interval, student_interval
 from automtl.config import Evaluation, TrialConfig
 from automtl.data.cache import Rows
-from automtl.data.encode import Encoder
+from automtl.data.fit import fit_encoder
 from automtl.spec.schema import Spec
 from automtl.training.fit import Trainer
 
@@ -67,7 +67,7 @@ def encoded(
     """
     document = {"version": 1, "name": "benchmark", "data": data, "tasks": tasks}
     unused = {"objectives": ["params"], "space": {"sharing": [{"family": "shared_bottom"}]}}
-    encoder = Encoder.fit(train, Spec.from_dict(document | unused, base_dir=Path()))
+    encoder = fit_encoder(train, Spec.from_dict(document | unused, base_dir=Path()))
 
     def rows(frame: pl.DataFrame) -> Rows:
         inputs = encoder.transform(frame)

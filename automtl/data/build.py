@@ -1,82 +1,216 @@
-"""From a spec to encoded rows in memory: read, check, split, fit on train rows, encode."""
+"""From a spec to encoded rows on disk, in two passes over batches of rows.
+
+The first pass gathers what the encoder follows from (`fit.py`), the second encodes each batch and
+writes it where its rows belong: train, then valid, then test, each in the order of the source. A
+split by time, or at random over text files, is preceded by a pass over one column. What is held in
+memory is some batches and what is gathered, whatever the number of rows.
+
+Shapes: N rows of a batch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from automtl.data.columns import check_columns, plain
+from automtl.data.ahead import ahead
+from automtl.data.arrays import ArrayWriter
+from automtl.data.batch import Batch, Run
 from automtl.data.encode import Encoder
-from automtl.data.labels import check_labels, label_matrix
-from automtl.data.read import read_frame
-from automtl.data.scaling import finite_numbers
-from automtl.data.sequences import items
-from automtl.data.split import SPLITS, split_column, split_frame
+from automtl.data.fit import Gathered
+from automtl.data.source import FileSource, FrameSource, Source
+from automtl.data.split import (
+    SPLITS,
+    Splitter,
+    check_split,
+    make_splitter,
+    needs_survey,
+    split_column,
+)
 from automtl.data.synthetic import generate
+from automtl.data.times import TimeCounts
 from automtl.errors import DataError
 
 if TYPE_CHECKING:
-    from automtl.spec.schema import DataSpec, Spec
+    from automtl.spec.schema import Spec
 
-__all__ = ["Encoded", "encode_rows", "raw_columns", "source_columns", "source_frame"]
+__all__ = ["Encoded", "encode_rows", "open_source", "raw_columns", "source_columns", "source_frame"]
+
+Report = Callable[[str, float], None]
+CHANGED = "data.path: a file changed while it was read; start again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """The arrays of a cache (see `cache.py`): train rows, then valid, then test."""
+    """What was written; `split` is the rule that the rows were split by, as JSON data."""
 
     encoder: Encoder
-    arrays: Mapping[str, npt.NDArray[Any]]
     num_rows: Mapping[str, int]
+    num_read: int
+    split: Mapping[str, Any]
 
 
-def encode_rows(spec: Spec) -> Encoded:
-    """The rows of `spec`, encoded by an Encoder that has seen train rows only.
+def encode_rows(
+    spec: Spec, directory: Path, arrays: Mapping[str, str], *, report: Report | None = None
+) -> Encoded:
+    """Writes the rows of `spec` into `directory`, encoded by what train rows alone say.
+
+    `arrays` are the names of what is written (`ids`, `numeric`, `labels`, `rows`) and their types.
+    `report` is told the step and the share of it that is done.
 
     Raises DataError: no rows, an unknown column, a value that is no number, an infinite one, a
     label that is not 0 or 1, a label that never changes in train or valid, an empty split.
     """
-    frame = source_frame(spec)
-    _check_columns(frame, spec.data)
-    tasks = spec.task_schemas()
-    columns = {name: task.label for name, task in spec.tasks.items()}
-    labels_NK = label_matrix(frame, columns, tasks)
-    rows = split_frame(frame, spec.data.split)
-    for split in ("train", "valid"):
-        check_labels(labels_NK[rows[split]], columns, tasks, split=split)
-
-    encoder = Encoder.fit(frame[rows["train"]], spec)
-    order_N = np.concatenate([rows[split] for split in SPLITS])
-    inputs = encoder.transform(frame)  # in the order of the source, so that errors name its rows
+    source, report = open_source(spec), report or (lambda *_: None)
+    splitter = _survey(source, spec, report)
+    gathered = Gathered(spec)
+    with _at_once() as run:
+        for batch in _reported(source.batches(source_columns(spec)), "reading", report):
+            [side_N] = batch.checked([partial(splitter.sides, batch)])
+            gathered.add(batch, side_N, run)
+        _check_any(gathered.num_read, spec)
+        check_split(spec.data.split, gathered.num_rows)
+        gathered.check_labels()
+        encoder = gathered.encoder()
+        shapes = {
+            "ids": (encoder.features.num_id_columns,),
+            "numeric": (len(encoder.features.numeric),),
+            "labels": (len(encoder.tasks),),
+            "rows": (),
+        }
+        total = sum(gathered.num_rows.values())
+        with ExitStack() as stack:
+            writers = {
+                name: stack.enter_context(
+                    ArrayWriter(directory / f"{name}.npy", dtype, (total, *shapes[name]))
+                )
+                for name, dtype in arrays.items()
+            }
+            write = _Writing(encoder, splitter, gathered.num_rows, writers)
+            for batch in _reported(source.batches(source_columns(spec)), "encoding", report):
+                write(batch, run)
+            write.check_complete()
     return Encoded(
         encoder=encoder,
-        arrays={
-            "ids": inputs.ids_NC[order_N],
-            "numeric": inputs.numeric_NF[order_N],
-            "labels": labels_NK[order_N],
-            "rows": order_N.astype(np.int64),
-        },
-        num_rows={split: len(rows[split]) for split in SPLITS},
+        num_rows=gathered.num_rows,
+        num_read=gathered.num_read,
+        split=splitter.rule,
     )
 
 
-def _check_columns(frame: pl.DataFrame, data: DataSpec) -> None:
-    """Raises DataError for all columns that do not fit their role, with rows of the source."""
-    problems = []
-    roles = [(plain, data.categorical), (finite_numbers, data.numeric), (items, data.sequence)]
-    for check, names in roles:
-        for name in names:
-            try:
-                check(frame[name])
-            except DataError as error:
-                problems.append(str(error))
-    if problems:
-        raise DataError("\n".join(problems))
+def encode_batch(
+    batch: Batch, encoder: Encoder, splitter: Splitter, run: Run | None = None
+) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
+    """The second pass over one batch: by split the rows of each array, in the source's order."""
+    [side_N] = batch.checked([partial(splitter.sides, batch)])
+    inputs, labels_NK = encoder.transform(batch, run), encoder.labels(batch)
+    rows_N = np.arange(batch.start, batch.start + batch.height, dtype=np.int64)
+    whole: dict[str, np.ndarray[Any, Any]] = {
+        "ids": inputs.ids_NC,
+        "numeric": inputs.numeric_NF,
+        "labels": labels_NK,
+        "rows": rows_N,
+    }
+    parts = {}
+    for side, split in enumerate(SPLITS):
+        places = np.flatnonzero(side_N == side)
+        every = len(places) == batch.height
+        parts[split] = {
+            name: array if every else array.take(places, axis=0) for name, array in whole.items()
+        }
+    return parts
+
+
+class _Writing:
+    """Writes encoded batches, each split behind the last one."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        splitter: Splitter,
+        num_rows: Mapping[str, int],
+        writers: Mapping[str, ArrayWriter],
+    ) -> None:
+        self._encoder, self._splitter, self._writers = encoder, splitter, writers
+        starts = np.cumsum([0, *num_rows.values()]).tolist()
+        self._next = dict(zip(num_rows, starts, strict=False))
+        self._end = dict(zip(num_rows, starts[1:], strict=True))
+
+    def __call__(self, batch: Batch, run: Run) -> None:
+        for split, arrays in encode_batch(batch, self._encoder, self._splitter, run).items():
+            count = len(arrays["rows"])
+            if self._next[split] + count > self._end[split]:
+                raise DataError(CHANGED)
+            for name, writer in self._writers.items():
+                writer.write(self._next[split], arrays[name])
+            self._next[split] += count
+
+    def check_complete(self) -> None:
+        if self._next != self._end:
+            raise DataError(CHANGED)
+
+
+def _survey(source: Source, spec: Spec, report: Report) -> Splitter:
+    """What says the side of each row, after a pass over what it must know of all rows."""
+    split, num_rows = spec.data.split, source.num_rows()
+    times = None
+    if (column := needs_survey(split)) is not None:
+        times = TimeCounts(column)
+        for batch in _reported(source.batches([column]), "looking at times", report):
+            batch.checked([partial(times.add, batch)])
+            num_rows = batch.start + batch.height
+    elif num_rows is None and split_column(split) is None:
+        for batch in _reported(source.batches(source_columns(spec)[:1]), "counting rows", report):
+            num_rows = batch.start + batch.height
+    if num_rows == 0:
+        _check_any(0, spec)
+    return make_splitter(split, num_rows=num_rows, times=times)
+
+
+def _check_any(num_read: int, spec: Spec) -> None:
+    if not num_read:
+        place = spec.data.path
+        if spec.data.generate is not None:
+            place = f"data.generate {spec.data.generate.name}"
+        raise DataError(f"{place}: has no rows; a search needs train and valid rows")
+
+
+def _reported(batches: Iterator[Batch], step: str, report: Report) -> Iterator[Batch]:
+    """The batches, each read while the one before it is worked on."""
+    for batch in ahead(batches):
+        yield batch
+        report(step, batch.done)
+
+
+@contextmanager
+def _at_once() -> Iterator[Run]:
+    """Calls functions on as many threads as polars uses, which the environment may limit."""
+    with ThreadPoolExecutor(max_workers=pl.thread_pool_size()) as pool:
+        yield lambda steps: list(pool.map(_call, steps))
+
+
+def _call(step: Callable[[], Any]) -> Any:
+    return step()
+
+
+# ---- raw rows ------------------------------------------------------------------------------
+
+
+def open_source(spec: Spec) -> Source:
+    """The rows of `spec`, to be read in batches."""
+    data = spec.data
+    if data.path is not None:
+        return FileSource(spec.data_files())
+    assert data.generate is not None
+    return FrameSource(generate(data.generate), f"data.generate {data.generate.name}")
 
 
 def source_columns(spec: Spec) -> list[str]:
@@ -90,19 +224,15 @@ def source_columns(spec: Spec) -> list[str]:
 
 def source_frame(spec: Spec) -> pl.DataFrame:
     """The raw rows of `spec`, only the columns that it names; raises DataError if it has none."""
-    frame, data = raw_columns(spec, source_columns(spec)), spec.data
-    place = str(data.path) if data.generate is None else f"data.generate {data.generate.name}"
-    if frame.is_empty():
-        raise DataError(f"{place}: has no rows; a search needs train and valid rows")
+    frame = raw_columns(spec, source_columns(spec))
+    _check_any(frame.height, spec)
     return frame
 
 
 def raw_columns(spec: Spec, names: Sequence[str]) -> pl.DataFrame:
     """Columns of the source as they are, which the spec need not name, in the order of its rows;
     DataError names those that are not there."""
-    if spec.data.path is not None:
-        return read_frame(spec.data.path, names, base_dir=spec.base_dir)
-    assert spec.data.generate is not None
-    frame = generate(spec.data.generate)
-    check_columns(names, frame.columns, source=f"data.generate {spec.data.generate.name}")
-    return frame.select(names)
+    parts = [batch.frame(names) for batch in open_source(spec).batches(names)]
+    if parts:
+        return pl.concat(parts, how="vertical_relaxed")
+    return pl.DataFrame(schema=dict.fromkeys(names, pl.String))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EncodedData", "Rows", "find_cached", "load_cached", "open_data"]
 
-CACHE_VERSION = 2  # goes up with ENCODER_VERSION, and when the layout changes
+CACHE_VERSION = 3  # goes up with ENCODER_VERSION, and when the layout changes
 META_FILE = "meta.json"
 ARRAYS = {"ids": "int32", "numeric": "float32", "labels": "float32", "rows": "int64"}
 OURS_ASIDE = re.compile(r"\.[0-9a-f]{16}(\.[0-9a-f]{8}){1,2}")
@@ -241,17 +241,15 @@ def _digest(spec: Spec, files: Sequence[object]) -> str:
 
 
 def _build(spec: Spec, directory: Path) -> None:
-    import numpy as np
-
     from automtl.data.build import encode_rows  # polars: only who encodes pays for it
 
-    encoded = encode_rows(spec)
+    encoded = encode_rows(spec, directory, ARRAYS)
     encoded.encoder.save(directory / "encoder")
-    for name, array in encoded.arrays.items():
-        np.save(directory / f"{name}.npy", array, allow_pickle=False)
     meta = {
         "fingerprint": _fingerprint(spec),
         "num_rows": encoded.num_rows,
+        "num_read": encoded.num_read,
+        "split": encoded.split,
         "features": to_jsonable(encoded.encoder.features),
         "tasks": [to_jsonable(task) for task in encoded.encoder.tasks],
     }

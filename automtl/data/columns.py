@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import polars as pl
 
@@ -16,6 +18,8 @@ from automtl.errors import DataError
 __all__ = [
     "MISSING_NUMBERS",
     "TEXT_DATE",
+    "ColumnError",
+    "Wrong",
     "as_keys",
     "as_numbers",
     "check_columns",
@@ -30,6 +34,45 @@ MISSING_NUMBERS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N")
 TEXT_DATE = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?$"
 # above this, whole floats are no longer exact integers
 LARGEST_EXACT = float(2**53)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with a column: `place`: whose, `row`: the first such row, `rule`: the rest."""
+
+    place: str
+    rule: str
+    row: int | None = None
+
+    def __str__(self) -> str:
+        row = "" if self.row is None else f", row {self.row} (counted from 0)"
+        return f"{self.place}{row}: {self.rule}"
+
+
+class ColumnError(DataError):
+    """Values that do not fit what the spec says of their column; rows count within the batch."""
+
+    def __init__(self, wrong: Sequence[Wrong], *, source: str = "", first_row: int = 0) -> None:
+        self.wrong = tuple(wrong)
+        self._source, self._first = source, first_row
+        shown = [
+            Wrong(one.place, one.rule, None if one.row is None else first_row + one.row)
+            for one in self.wrong
+        ]
+        super().__init__("\n".join(f"{source}: {one}" if source else str(one) for one in shown))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _column_error, (self.wrong, self._source, self._first)
+
+    @classmethod
+    def at(cls, errors: Sequence[ColumnError], *, source: str, first_row: int) -> Self:
+        """All of them as one, of a batch that begins at `first_row` of `source`."""
+        wrong = dict.fromkeys(one for error in errors for one in error.wrong)
+        return cls(list(wrong), source=source, first_row=first_row)
+
+
+def _column_error(wrong: Sequence[Wrong], source: str, first_row: int) -> ColumnError:
+    return ColumnError(wrong, source=source, first_row=first_row)
 
 
 def check_columns(wanted: Iterable[str], present: Sequence[str], *, source: str) -> None:
@@ -64,13 +107,12 @@ def as_numbers(values: pl.Series, *, hint: str) -> pl.Series:
         numbers = text.cast(pl.Float64, strict=False)
         if (wrong := numbers.is_null() & text.is_not_null()).any():
             row = row_of(wrong)
-            raise DataError(
-                f"column {values.name!r}, row {row} (counted from 0): {values[row]!r} is not a"
-                f" number; {hint}"
-            )
+            rule = f"{values[row]!r} is not a number; {hint}"
+            raise ColumnError([Wrong(f"column {values.name!r}", rule, row)])
         return numbers.fill_nan(None)
     if not (dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)):
-        raise DataError(f"column {values.name!r}: holds {dtype}, a number is needed; {hint}")
+        rule = f"holds {dtype}, a number is needed; {hint}"
+        raise ColumnError([Wrong(f"column {values.name!r}", rule)])
     return values.cast(pl.Float64).fill_nan(None)
 
 
@@ -87,10 +129,11 @@ def plain(values: pl.Series) -> pl.Series:
     if dtype.is_integer() or dtype == pl.Boolean:
         return values
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
-        raise DataError(
-            f"column {values.name!r}: holds {dtype}, a category is needed (text, integers,"
-            " booleans or floats); a list of ids belongs under `sequence`"
+        rule = (
+            f"holds {dtype}, a category is needed (text, integers, booleans or floats); a list of"
+            " ids belongs under `sequence`"
         )
+        raise ColumnError([Wrong(f"column {values.name!r}", rule)])
     return plain(values.cast(pl.String))
 
 

@@ -6,38 +6,29 @@ Shapes: N rows, C id columns, F numeric columns, K tasks.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.config import (
-    CategoricalFeature,
-    FeatureSchema,
-    NumericFeature,
-    SequenceFeature,
-    Table,
-    TaskSchema,
-    from_jsonable,
-    to_jsonable,
-)
+from automtl.config import FeatureSchema, TaskSchema, from_jsonable, to_jsonable
+from automtl.data.batch import Batch, Run
 from automtl.data.columns import check_columns
-from automtl.data.labels import fit_tasks, label_matrix
-from automtl.data.scaling import Scaling, fit_edges, fit_scaling, scale
-from automtl.data.sequences import items, last_items, pad
-from automtl.data.vocabulary import FIRST_ID, build_vocabulary, count_keys, look_up
+from automtl.data.kinds.categorical import categorical_ids
+from automtl.data.kinds.sequence import sequence_ids
+from automtl.data.labels import label_matrix
+from automtl.data.scaling import Scaling, scale
+from automtl.data.vocabulary import FIRST_ID, Lookup
 from automtl.errors import DataError
-
-if TYPE_CHECKING:
-    from automtl.spec.schema import CategoricalSpec, Spec
 
 __all__ = ["ENCODER_VERSION", "Encoder", "Inputs"]
 
-ENCODER_VERSION = 2  # goes up when the same rows would be encoded differently
+ENCODER_VERSION = 3  # goes up when the same rows would be encoded differently
+Step = Callable[[], None]
 JSON_FILE, VOCABULARY_FILE = "encoder.json", "vocabularies.parquet"
 
 
@@ -49,7 +40,7 @@ class Inputs:
     numeric_NF: npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Encoder:
     """Everything fitted: vocabularies (the keys of a table in the order of their ids), scalings
     of the numeric columns, and the tasks with their label columns."""
@@ -60,44 +51,6 @@ class Encoder:
     vocabularies: Mapping[str, pl.Series]
     scalings: tuple[Scaling, ...]
 
-    @classmethod
-    def fit(cls, frame: pl.DataFrame, spec: Spec) -> Encoder:
-        """Vocabularies, scalings and label statistics of `frame`, which holds TRAIN rows only.
-
-        Raises DataError on a missing column, and on values that fit no number, category or label.
-        """
-        data, tasks = spec.data, spec.task_schemas()
-        label_columns = {name: task.label for name, task in spec.tasks.items()}
-        sequences = tuple(
-            SequenceFeature(name=name, table=feature.shares or name, max_len=feature.max_len)
-            for name, feature in data.sequence.items()
-        )
-        wanted = [*data.categorical, *data.numeric, *data.sequence, *label_columns.values()]
-        check_columns(wanted, frame.columns, source="train rows")
-        vocabularies = _fit_vocabularies(frame, data.categorical, sequences)
-        scalings = tuple(fit_scaling(frame[name]) for name in data.numeric)
-        return cls(
-            features=FeatureSchema(
-                tables=tuple(
-                    Table(name=table, num_rows=FIRST_ID + len(keys))
-                    for table, keys in vocabularies.items()
-                ),
-                categorical=tuple(
-                    CategoricalFeature(name=name, table=name) for name in data.categorical
-                ),
-                numeric=tuple(
-                    feature
-                    for name, scaling in zip(data.numeric, scalings, strict=True)
-                    for feature in _numeric_features(frame[name], scaling)
-                ),
-                sequence=sequences,
-            ),
-            tasks=fit_tasks(tasks, label_matrix(frame, label_columns, tasks)),
-            label_columns=label_columns,
-            vocabularies=vocabularies,
-            scalings=scalings,
-        )
-
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that `transform` reads."""
@@ -106,35 +59,53 @@ class Encoder:
         names += [feature.name for feature in self.features.sequence]
         return tuple(dict.fromkeys(names))
 
-    def transform(self, frame: pl.DataFrame) -> Inputs:
+    @cached_property
+    def lookups(self) -> Mapping[str, Lookup]:
+        """Of each vocabulary; their tables are made when first needed."""
+        return {table: Lookup(keys) for table, keys in self.vocabularies.items()}
+
+    def transform(self, rows: pl.DataFrame | Batch, run: Run | None = None) -> Inputs:
         """The features of any rows; labels are not needed, other columns are ignored.
 
-        Raises DataError naming the columns that are missing, or a value that is no number.
+        `run` calls functions that do not depend on each other. Raises DataError naming the columns
+        that are missing, or a value that is no number.
         """
-        check_columns(self.columns, frame.columns, source="rows to encode")
-        ids_NC = np.zeros((frame.height, self.features.num_id_columns), dtype=np.int32)
-        column = 0
+        batch = rows if isinstance(rows, Batch) else Batch(rows)
+        check_columns(self.columns, batch.columns, source="rows to encode")
+        ids_NC = np.empty((batch.height, self.features.num_id_columns), dtype=np.int32)
+        numeric_NF = np.empty((batch.height, len(self.features.numeric)), dtype=np.float32)
+        batch.checked([*self._id_steps(batch, ids_NC), *self._number_steps(batch, numeric_NF)], run)
+        return Inputs(ids_NC=ids_NC, numeric_NF=numeric_NF)
+
+    def _id_steps(self, batch: Batch, ids_NC: npt.NDArray[np.int32]) -> Iterator[Step]:
+        """Each fills its columns of `ids_NC`."""
+        parts: list[tuple[int, Callable[[], npt.NDArray[np.int32]]]] = []
         for feature in self.features.categorical:
-            vocabulary = self.vocabularies[feature.table]
-            ids_NC[:, column] = look_up(frame[feature.name], vocabulary).to_numpy()
-            column += 1
+            lookup = self.lookups[feature.table]
+            parts.append((1, partial(categorical_ids, batch, feature.name, lookup)))
         for sequence in self.features.sequence:
-            kept = last_items(items(frame[sequence.name]), sequence.max_len)
-            ids = look_up(kept.values, self.vocabularies[sequence.table]).to_numpy()
-            pad(kept, ids, out=ids_NC[:, column : column + sequence.max_len])
-            column += sequence.max_len
-        numeric_NF = np.zeros((frame.height, len(self.features.numeric)), dtype=np.float32)
+            lookup = self.lookups[sequence.table]
+            parts.append((sequence.max_len, partial(sequence_ids, batch, sequence, lookup)))
+        column = 0
+        for width, make in parts:
+            yield partial(_fill, make, ids_NC[:, column : column + width])
+            column += width
+
+    def _number_steps(self, batch: Batch, numeric_NF: npt.NDArray[np.float32]) -> Iterator[Step]:
+        """Each fills its columns of `numeric_NF`."""
         column = 0
         for scaling in self.scalings:
             width = len(scaling.outputs)
-            scale(frame[scaling.name], scaling, out=numeric_NF[:, column : column + width])
+            out = numeric_NF[:, column : column + width]
+            yield partial(_scale, batch, scaling, out)
             column += width
-        return Inputs(ids_NC=ids_NC, numeric_NF=numeric_NF)
 
-    def labels(self, frame: pl.DataFrame) -> npt.NDArray[np.float32]:
+    def labels(self, rows: pl.DataFrame | Batch) -> npt.NDArray[np.float32]:
         """labels_NK in the labels' own units, NaN where not observed (see `labels.py`)."""
-        check_columns(self.label_columns.values(), frame.columns, source="rows with labels")
-        return label_matrix(frame, self.label_columns, self.tasks)
+        batch = rows if isinstance(rows, Batch) else Batch(rows)
+        check_columns(self.label_columns.values(), batch.columns, source="rows with labels")
+        [labels_NK] = batch.checked([partial(label_matrix, batch, self.label_columns, self.tasks)])
+        return labels_NK
 
     def save(self, directory: Path) -> None:
         """Writes `vocabularies.parquet` and `encoder.json` into `directory`, made if need be."""
@@ -183,29 +154,13 @@ class Encoder:
             raise DataError(f"{directory}: no encoder, or a damaged one ({error})") from error
 
 
-def _fit_vocabularies(
-    frame: pl.DataFrame,
-    categorical: Mapping[str, CategoricalSpec],
-    sequences: Sequence[SequenceFeature],
-) -> dict[str, pl.Series]:
-    """One vocabulary a table, from the categorical column of its name and all its sequences."""
-    counts = {name: [count_keys(frame[name])] for name in categorical}
-    for sequence in sequences:
-        kept = last_items(items(frame[sequence.name]), sequence.max_len)
-        counts.setdefault(sequence.table, []).append(count_keys(kept.values))
-    vocabularies = {}
-    for table, parts in counts.items():
-        limit = categorical.get(table)
-        min_count, max_vocab = (limit.min_count, limit.max_vocab) if limit else (1, None)
-        vocabularies[table] = build_vocabulary(parts, min_count=min_count, max_vocab=max_vocab)
-    return vocabularies
+def _fill(make: Callable[[], npt.NDArray[np.int32]], out: npt.NDArray[np.int32]) -> None:
+    ids = make()
+    out[:] = ids.reshape(out.shape)
 
 
-def _numeric_features(column: pl.Series, scaling: Scaling) -> list[NumericFeature]:
-    """What a numeric column becomes: the number with its bins, and an indicator if it has one."""
-    name, *indicators = scaling.outputs
-    number = NumericFeature(name=name, edges=fit_edges(column, scaling))
-    return [number, *(NumericFeature(name=indicator) for indicator in indicators)]
+def _scale(batch: Batch, scaling: Scaling, out: npt.NDArray[np.float32]) -> None:
+    scale(batch[scaling.name], scaling, out=out)
 
 
 def _read_vocabularies(path: Path, features: FeatureSchema) -> dict[str, pl.Series]:

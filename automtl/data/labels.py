@@ -17,42 +17,41 @@ import numpy.typing as npt
 import polars as pl
 
 from automtl.config import TaskSchema
-from automtl.data.columns import as_numbers, row_of
-from automtl.errors import DataError
+from automtl.data.batch import Batch
+from automtl.data.columns import ColumnError, Wrong, as_numbers, row_of
+from automtl.data.scaling import Moments
 
-__all__ = ["check_labels", "fit_tasks", "label_matrix"]
+__all__ = ["LabelStats", "label_matrix"]
 
 Labels = npt.NDArray[np.float32]
 BOOLEANS = {"True": "1", "true": "1", "False": "0", "false": "0"}  # as programs write them
 
 
-def label_matrix(
-    frame: pl.DataFrame, columns: Mapping[str, str], tasks: Sequence[TaskSchema]
-) -> Labels:
+def label_matrix(batch: Batch, columns: Mapping[str, str], tasks: Sequence[TaskSchema]) -> Labels:
     """labels_NK in the order of `tasks`; `columns` maps a task to its label's column.
 
-    Raises DataError for every task with an observed label that is not 0 or 1 (binary), not finite
+    Raises ColumnError for every task with an observed label that is not 0 or 1 (binary), not finite
     in float32 (regression), or not above 0 (`lognormal`).
     """
     by_name = {task.name: task for task in tasks}
     done: dict[str, npt.NDArray[np.float64]] = {}
-    problems: list[str] = []
+    problems: list[Wrong] = []
 
     def observed(task: TaskSchema) -> npt.NDArray[np.float64]:
         if task.name not in done:
-            values_N = _numbers(frame[columns[task.name]], task)
+            values_N = _numbers(batch[columns[task.name]], task)
             if task.given is not None:
                 values_N = np.where(observed(by_name[task.given]) == 1, values_N, np.nan)
-            problems.extend(_wrong_values(values_N, frame[columns[task.name]], task))
+            problems.extend(_wrong_values(values_N, batch[columns[task.name]], task))
             done[task.name] = values_N
         return done[task.name]
 
-    labels_NK = np.empty((frame.height, len(tasks)), dtype=np.float32)
+    labels_NK = np.empty((batch.height, len(tasks)), dtype=np.float32)
     for index, task in enumerate(tasks):
         with np.errstate(over="ignore"):  # reported below
             labels_NK[:, index] = observed(task)
     if problems:
-        raise DataError("\n".join(problems))
+        raise ColumnError(problems)
     return labels_NK
 
 
@@ -66,8 +65,8 @@ def _numbers(values: pl.Series, task: TaskSchema) -> npt.NDArray[np.float64]:
 
 def _wrong_values(
     values_N: npt.NDArray[np.float64], column: pl.Series, task: TaskSchema
-) -> list[str]:
-    """One line if any observed label is wrong, with an example."""
+) -> list[Wrong]:
+    """One if any observed label is wrong, with an example."""
     known_N = ~np.isnan(values_N)
     if task.kind == "binary":
         wrong_N = known_N & (values_N != 0) & (values_N != 1)
@@ -81,47 +80,65 @@ def _wrong_values(
     if not wrong_N.any():
         return []
     row = row_of(pl.Series(wrong_N))
-    return [
-        f"column {column.name!r} (label of task {task.name!r}), row {row} (counted from 0):"
-        f" {column[row]!r} {rule}; {int(wrong_N.sum())} rows are like this"
-    ]
+    count = f"{int(wrong_N.sum())} of the {len(column)} rows read with it are like this"
+    place = f"column {column.name!r} (label of task {task.name!r})"
+    return [Wrong(place, f"{column[row]!r} {rule}; {count}", row)]
 
 
-def check_labels(
-    labels_NK: Labels, columns: Mapping[str, str], tasks: Sequence[TaskSchema], *, split: str
-) -> None:
-    """Raises DataError for every task whose observed labels in this split are all the same."""
-    problems = []
-    for index, task in enumerate(tasks):
-        known_N = labels_NK[:, index][~np.isnan(labels_NK[:, index])]
-        where = f"{split} rows" + (f" after {task.given!r} = 1" if task.given else "")
-        place = f"column {columns[task.name]!r} (label of task {task.name!r})"
-        if known_N.size == 0:
-            problems.append(f"{place}: none of the {where} has a label")
-        elif known_N.min() == known_N.max():
-            problems.append(f"{place}: is {known_N[0]:g} on all {known_N.size} of the {where}")
-    if problems:
-        way_out = "a task needs different labels in train and valid; check column and split"
-        raise DataError("\n".join(f"{problem}; {way_out}" for problem in problems))
+class LabelStats:
+    """What is known of each task's observed labels in some rows; parts of the rows merge."""
 
+    def __init__(self, tasks: Sequence[TaskSchema]) -> None:
+        self._tasks = tasks
+        self._counts = [0] * len(tasks)
+        self._lows = [np.inf] * len(tasks)
+        self._highs = [-np.inf] * len(tasks)
+        self._moments = [Moments() for _ in tasks]
 
-def fit_tasks(tasks: Sequence[TaskSchema], labels_NK: Labels) -> tuple[TaskSchema, ...]:
-    """The tasks with `mean` and `std` of each regression label's observed rows (given: train).
+    def add(self, labels_NK: Labels) -> None:
+        for index, task in enumerate(self._tasks):
+            known_N = labels_NK[:, index]
+            known_N = known_N[~np.isnan(known_N)]
+            if not known_N.size:
+                continue
+            self._counts[index] += known_N.size
+            self._lows[index] = min(self._lows[index], float(known_N.min()))
+            self._highs[index] = max(self._highs[index], float(known_N.max()))
+            if task.kind == "regression":
+                values_N = known_N.astype(np.float64)
+                values_N = np.log(values_N) if task.loss == "lognormal" else values_N
+                self._moments[index].add(pl.Series(values_N))
 
-    Of the label's logarithm for `lognormal`. A constant label has std 1.
-    """
-    return tuple(
-        _fit(task, labels_NK[:, index]) if task.kind == "regression" else task
-        for index, task in enumerate(tasks)
-    )
+    def merge(self, other: LabelStats) -> None:
+        for index in range(len(self._tasks)):
+            self._counts[index] += other._counts[index]
+            self._lows[index] = min(self._lows[index], other._lows[index])
+            self._highs[index] = max(self._highs[index], other._highs[index])
+            self._moments[index].merge(other._moments[index])
 
+    def problems(self, columns: Mapping[str, str], *, split: str) -> list[str]:
+        """A line for every task whose observed labels, those of `split`, are all the same."""
+        problems = []
+        for index, task in enumerate(self._tasks):
+            where = f"{split} rows" + (f" after {task.given!r} = 1" if task.given else "")
+            place = f"column {columns[task.name]!r} (label of task {task.name!r})"
+            way_out = "a task needs different labels in train and valid; check column and split"
+            count, low = self._counts[index], self._lows[index]
+            if count == 0:
+                problems.append(f"{place}: none of the {where} has a label; {way_out}")
+            elif low == self._highs[index]:
+                problems.append(f"{place}: is {low:g} on all {count} of the {where}; {way_out}")
+        return problems
 
-def _fit(task: TaskSchema, labels_N: Labels) -> TaskSchema:
-    known_N = labels_N[~np.isnan(labels_N)].astype(np.float64)
-    if task.loss == "lognormal":
-        known_N = np.log(known_N)
-    if known_N.size == 0:
-        return task
-    std = float(known_N.std())
-    spread = std if known_N.min() < known_N.max() and std > 0 else 1.0
-    return dataclasses.replace(task, mean=float(known_N.mean()), std=spread)
+    def fitted(self) -> tuple[TaskSchema, ...]:
+        """The tasks with `mean` and `std` of each regression label (given: those of train rows).
+
+        Of the label's logarithm for `lognormal`. A constant label has std 1.
+        """
+        tasks = []
+        for task, moments in zip(self._tasks, self._moments, strict=True):
+            of_label = moments.scaling(task.name)
+            if task.kind == "regression" and moments.bounds():
+                task = dataclasses.replace(task, mean=of_label.mean, std=of_label.std)
+            tasks.append(task)
+        return tuple(tasks)

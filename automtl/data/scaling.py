@@ -5,16 +5,16 @@ Shapes: N rows, U different values.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.data.columns import as_numbers, row_of
-from automtl.errors import DataError
+from automtl.data.columns import ColumnError, Wrong, as_numbers, row_of
 
-__all__ = ["Scaling", "finite_numbers", "fit_edges", "fit_scaling", "scale"]
+__all__ = ["Moments", "Scaling", "finite_numbers", "fit_edges", "fit_scaling", "scale"]
 
 # far outside what a network can use, far inside float32
 LARGEST_SCALED = 1e6
@@ -38,39 +38,106 @@ class Scaling:
         return (self.name, f"{self.name}:missing") if self.indicator else (self.name,)
 
 
+class Moments:
+    """Mean and deviation of a column's known values, of parts of the rows, then merged.
+
+    Kept in units of the largest value, so that squares neither overflow nor vanish.
+    """
+
+    def __init__(self) -> None:
+        self._count = self._missing = 0
+        self._low, self._high = np.inf, -np.inf
+        self._size, self._mean, self._variance = 1.0, 0.0, 0.0
+
+    def add(self, numbers: pl.Series) -> None:
+        """Adds what `finite_numbers` returned."""
+        part, known = Moments(), numbers.drop_nulls().to_numpy()
+        part._missing = len(numbers) - len(known)
+        if len(known):
+            part._count = len(known)
+            part._low, part._high = float(known.min()), float(known.max())
+            part._size = max(abs(part._low), abs(part._high)) or 1.0
+            scaled = known / part._size
+            part._mean, part._variance = float(scaled.mean()), float(scaled.var())
+        self.merge(part)
+
+    def merge(self, other: Moments) -> None:
+        """Adds what `other` has seen (Chan et al. 1979)."""
+        self._missing += other._missing
+        if not other._count:
+            return
+        if not self._count:
+            self._size, self._mean = other._size, other._mean
+            self._variance, self._count = other._variance, other._count
+        else:
+            size = max(self._size, other._size)
+            mine, theirs = self._size / size, other._size / size
+            count = self._count + other._count
+            share = other._count / count
+            apart = other._mean * theirs - self._mean * mine
+            self._variance = (
+                self._variance * mine**2 * (1 - share)
+                + other._variance * theirs**2 * share
+                + apart**2 * share * (1 - share)
+            )
+            self._mean = self._mean * mine + apart * share
+            self._size, self._count = size, count
+        self._low, self._high = min(self._low, other._low), max(self._high, other._high)
+
+    def scaling(self, name: str) -> Scaling:
+        """Population mean and standard deviation; a constant column has std 1."""
+        indicator = self._missing > 0
+        if self._count == 0:
+            return Scaling(name=name, mean=0.0, std=1.0, indicator=indicator)
+        if self._low == self._high:
+            return Scaling(name=name, mean=self._low, std=1.0, indicator=indicator)
+        mean, std = self._mean * self._size, self._variance**0.5 * self._size
+        return Scaling(name=name, mean=mean, std=std or 1.0, indicator=indicator)
+
+    def bounds(self) -> tuple[float, ...]:
+        """The smallest and the largest known value, if any."""
+        return (self._low, self._high) if self._count else ()
+
+
 def fit_scaling(column: pl.Series) -> Scaling:
-    """Population mean and standard deviation of the known values; a constant column has std 1."""
-    known = finite_numbers(column).drop_nulls().to_numpy()
-    indicator = len(known) < len(column)
-    if len(known) == 0:
-        return Scaling(name=column.name, mean=0.0, std=1.0, indicator=indicator)
-    if known.min() == known.max():
-        return Scaling(name=column.name, mean=float(known[0]), std=1.0, indicator=indicator)
-    size = np.abs(known).max()  # so that squares neither overflow nor vanish
-    mean, std = (known / size).mean() * size, (known / size).std() * size
-    return Scaling(name=column.name, mean=float(mean), std=float(std) or 1.0, indicator=indicator)
+    """The scaling of a whole column."""
+    moments = Moments()
+    moments.add(finite_numbers(column))
+    return moments.scaling(column.name)
 
 
 def fit_edges(
-    column: pl.Series, scaling: Scaling, *, num_bins: int = NUM_BINS
+    column: pl.Series,
+    scaling: Scaling,
+    *,
+    num_bins: int = NUM_BINS,
+    bounds: Sequence[float] = (),
 ) -> tuple[float, ...]:
     """The edges of about `num_bins` bins of the known values, standardised and rising.
 
     A value that holds a bin's share of the rows has a bin of its own, however small what lies on
     its two sides; the other values fill the other bins about equally. So a column that is mostly 0
     has a bin for 0, and nearly all bins for the rest. Inner edges lie half way between two values;
-    the outer ones are the smallest and the largest value.
+    the outer ones are the smallest and the largest value, of `bounds` too where the column is a
+    sample of the rows that these are of.
     """
-    known = finite_numbers(column).drop_nulls()
-    scaled_N1 = np.zeros((len(known), len(scaling.outputs)), dtype=np.float32)
-    scale(known, scaling, out=scaled_N1)
-    values_U, counts_U = np.unique(scaled_N1[:, 0], return_counts=True)
+    values_U, counts_U = np.unique(_standardised(column, scaling), return_counts=True)
     if len(values_U) < 2:
         return ()
     last_of_bin = _last_of_bins(counts_U, num_bins)
     inner = (values_U[last_of_bin] + values_U[last_of_bin + 1]) / 2
-    edges = np.concatenate([values_U[:1], inner, values_U[-1:]])
+    outer = _standardised(pl.Series(column.name, bounds, dtype=pl.Float64), scaling)
+    low, high = min([values_U[0], *outer]), max([values_U[-1], *outer])
+    edges = np.concatenate([[low], inner, [high]])
     return tuple(float(edge) for edge in np.unique(edges))
+
+
+def _standardised(column: pl.Series, scaling: Scaling) -> npt.NDArray[np.float32]:
+    """The known values [N] in the units of the scaling."""
+    known = finite_numbers(column).drop_nulls()
+    scaled_N1 = np.zeros((len(known), len(scaling.outputs)), dtype=np.float32)
+    scale(known, scaling, out=scaled_N1)
+    return scaled_N1[:, 0]
 
 
 def _last_of_bins(counts_U: npt.NDArray[np.int64], num_bins: int) -> npt.NDArray[np.int64]:
@@ -106,10 +173,11 @@ def scale(column: pl.Series, scaling: Scaling, *, out: npt.NDArray[np.float32]) 
 def finite_numbers(column: pl.Series) -> pl.Series:
     """Float64 with null for missing; raises DataError on what is no finite number."""
     values = as_numbers(column, hint=HINT)
-    if (wrong := values.is_infinite().fill_null(value=False)).any():
-        row = row_of(wrong)
-        raise DataError(
-            f"column {column.name!r}, row {row} (counted from 0): {column[row]!r} is infinite; a"
-            " numeric feature must be finite; leave the field empty where there is no number"
+    if values.max() == np.inf or values.min() == -np.inf:
+        row = row_of(values.is_infinite().fill_null(value=False))
+        rule = (
+            f"{column[row]!r} is infinite; a numeric feature must be finite; leave the field empty"
+            " where there is no number"
         )
+        raise ColumnError([Wrong(f"column {column.name!r}", rule, row)])
     return values

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.data.columns import plain
-from automtl.errors import DataError
+from automtl.data.columns import ColumnError, Wrong, plain
 
 __all__ = ["Items", "items", "last_items", "pad"]
 
@@ -38,10 +37,11 @@ def items(column: pl.Series) -> Items:
     elif column.dtype == pl.Null:
         column = column.cast(pl.List(pl.String))
     if not isinstance(column.dtype, pl.List):
-        raise DataError(
-            f"column {column.name!r}: holds {column.dtype}, a sequence must be a list (in a text"
-            f" file `a{SEPARATOR}b`); name a single value under `categorical`"
+        rule = (
+            f"holds {column.dtype}, a sequence must be a list (in a text file `a{SEPARATOR}b`);"
+            " name a single value under `categorical`"
         )
+        raise ColumnError([Wrong(f"column {column.name!r}", rule)])
     length_N = column.list.len().fill_null(0).to_numpy().astype(np.int64)
     values = plain(column.filter(pl.Series(length_N > 0)).explode())
     row_M = np.repeat(np.arange(len(column), dtype=np.int64), length_N)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.data_spec import make_spec
 
 from automtl.data.encode import Encoder
+from automtl.data.fit import fit_encoder
 from automtl.data.split import SPLITS, split_frame
 from automtl.errors import DataError
 
@@ -39,7 +40,7 @@ def fitted(train, *, shares=None, max_len=3, **limits):
         "numeric": ["number"],
         "sequence": {"list": {"shares": shares, "max_len": max_len}},
     }
-    return Encoder.fit(frame_of(train), make_spec(data, CLICK))
+    return fit_encoder(frame_of(train), make_spec(data, CLICK))
 
 
 def kept(items, max_len=3):
@@ -162,7 +163,7 @@ def test_a_label_is_seen_where_the_chain_before_it_is_all_ones(rows, order):
     frame = pl.DataFrame(rows, schema=dict.fromkeys(chain, pl.Int8), orient="row")
     frame = frame.with_columns(x=pl.lit(0))
     spec = make_spec({"path": "rows.parquet", "numeric": ["x"]}, tasks)
-    labels_NK = Encoder.fit(frame, spec).labels(frame)
+    labels_NK = fit_encoder(frame, spec).labels(frame)
     for row, labels_K in zip(rows, labels_NK, strict=True):
         for place, name in enumerate(chain):
             holds = all(value == 1 for value in row[:place])

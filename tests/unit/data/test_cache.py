@@ -163,7 +163,7 @@ def test_a_failure_leaves_nothing_behind(spec, tmp_path, cache_dir, monkeypatch)
     wrong = make_spec({**DATA, "numeric": ["agee"]}, TASKS, tmp_path)
     with pytest.raises(DataError, match=r"no column 'agee' \(did you mean 'age'\?\)"):
         open_data(wrong)
-    monkeypatch.setattr(np, "save", full_disk)
+    monkeypatch.setattr(os, "posix_fallocate", full_disk)
     with pytest.raises(DataError, match=r"cannot be written \(No space left.*set AUTOMTL_CACHE"):
         open_data(spec)
     assert list(cache_dir.iterdir()) == []

@@ -11,6 +11,7 @@ from support.data_spec import make_spec
 from automtl.config import CategoricalFeature, FeatureSchema, SequenceFeature, Table, TaskSchema
 from automtl.data.columns import as_keys
 from automtl.data.encode import Encoder
+from automtl.data.fit import fit_encoder
 from automtl.errors import DataError
 
 CLICK = {"click": {"label": "click"}}
@@ -22,7 +23,7 @@ def fit(frame, *, tasks=None, **data):
         tasks, frame = CLICK, frame.with_columns(click=pl.lit(0))
     if not data:
         data, frame = {"numeric": ["one"]}, frame.with_columns(one=pl.lit(1))
-    return Encoder.fit(frame, make_spec({"path": "rows.parquet", **data}, tasks))
+    return fit_encoder(frame, make_spec({"path": "rows.parquet", **data}, tasks))
 
 
 def ids(encoder, **columns):

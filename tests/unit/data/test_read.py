@@ -86,8 +86,16 @@ def test_all_unknown_columns_are_named_with_what_was_meant_and_what_is_there(tmp
         ("folder", "folder: is a directory, not a file; write a glob: folder/*.parquet"),
         ("a.xlsx", "a.xlsx: unknown kind of file; the name must end in .parquet, .csv or .tsv"),
         ("empty.csv", "empty.csv: is empty; write a header line"),
-        ("latin1.csv", "latin1.csv: is not UTF-8 text; convert it"),
-        ("ragged.csv", "ragged.csv: a line has more fields than the header"),
+        ("latin1.csv", r"latin1.csv: is not UTF-8 text, see line 2: b'1,\xe9\n'; write `encod"),
+        (
+            "long.csv",
+            "long.csv: row 1 (counted from 0): has more fields than the header (3,",
+        ),
+        (
+            "short.csv",
+            "short.csv: row 0 (counted from 0): has fewer fields than the header (1",
+        ),
+        ("twice.csv", "twice.csv: has several columns named 'a'; rename all but one"),
         ("cut.csv.gz", "cut.csv.gz: cannot be read, it may be cut short or damaged"),
         ("cut.pq", "cut.pq: cannot be read, it may be cut short or damaged"),
     ],
@@ -97,7 +105,9 @@ def test_what_cannot_be_read_is_named_with_the_reason(tmp_path, path, message):
     (tmp_path / "a.xlsx").write_bytes(b"PK")
     (tmp_path / "empty.csv").touch()
     (tmp_path / "latin1.csv").write_bytes("a,b\n1,é\n".encode("latin1"))
-    (tmp_path / "ragged.csv").write_text("a,b\n1,2,3\n")
+    (tmp_path / "long.csv").write_text("a,b\n1,2\n1,2,3\n")
+    (tmp_path / "short.csv").write_text("a,b\n1\n")
+    (tmp_path / "twice.csv").write_text("a,a\n1,2\n")
     packed = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(9000)))
     (tmp_path / "cut.csv.gz").write_bytes(packed[: len(packed) // 2])
     ROWS.write_parquet(tmp_path / "whole")

@@ -34,7 +34,10 @@ def test_a_column_names_the_side_of_each_row():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (["train", "val", "test"], r"column 'part': 'val' is no split \(did you mean 'valid'\?\)"),
+        (
+            ["train", "val", "test"],
+            r"'part', row 1 .*: 'val' is no split \(did you mean 'valid'\?",
+        ),
         (["train", None, "valid", "test"], "'null' is no split, in 1 rows; write one of train,"),
         (["train", "valid"], r"column 'part': no test rows \(1 train, 1 valid, 0"),
         (["test", "valid"], r"no train rows \(0 train"),

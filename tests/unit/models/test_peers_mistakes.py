@@ -26,7 +26,7 @@ from automtl.config import (
     TrainConfig,
     TrialConfig,
 )
-from automtl.data.encode import Encoder
+from automtl.data.fit import fit_encoder
 from automtl.models.plan import plan_model
 from automtl.training.fit import predict_rows
 from automtl.training.losses import MultiTaskLoss, task_targets
@@ -117,7 +117,7 @@ def test_a_value_never_seen_in_training_has_an_id_and_a_prediction():
         "numeric": ["x"],
         "sequence": {"seen": {"shares": "user", "max_len": 2}},
     }
-    encoder = Encoder.fit(frame, make_spec(data, {"click": {"label": "y"}}))
+    encoder = fit_encoder(frame, make_spec(data, {"click": {"label": "y"}}))
     new = pl.DataFrame({"user": ["zzz", None], "seen": [["zzz", "b"], None], "x": [1e9, None]})
     inputs = encoder.transform(new)
     assert inputs.ids_NC.tolist() == [[1, 1, 2], [0, 0, 0]]

@@ -1,0 +1,114 @@
+"""Some rows of the source: what both passes read, one after the other.
+
+Shapes: N rows of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from automtl.data.columns import ColumnError
+
+__all__ = ["Batch", "Coded", "Run", "is_text"]
+
+T = TypeVar("T")
+Run = Callable[[Sequence[Callable[[], Any]]], list[Any]]  # calls them all, perhaps at once
+
+
+class Coded:
+    """A column of text as the distinct values and, for each row, which of them it holds."""
+
+    def __init__(self, array: pa.DictionaryArray) -> None:
+        self._array = array
+
+    @cached_property
+    def values(self) -> pl.Series:
+        """The distinct values; some may occur in no row."""
+        return pl.Series(pl.from_arrow(self._array.dictionary)).cast(pl.String)
+
+    @cached_property
+    def codes_N(self) -> npt.NDArray[np.int32]:
+        """The place of each row's value; `len(values)` where it has none."""
+        codes = self._array.indices.cast(pa.int32())
+        if codes.null_count:
+            codes = codes.fill_null(len(self._array.dictionary))
+        return np.asarray(codes.to_numpy())
+
+
+class Batch:
+    """Rows of one source, `first_row` of it on; `start` counts over all sources, both from 0.
+
+    `done` is the share of all rows that has been read with this batch.
+    """
+
+    def __init__(
+        self,
+        rows: pa.RecordBatch | pl.DataFrame,
+        *,
+        source: str = "",
+        first_row: int = 0,
+        start: int = 0,
+        done: float = 1.0,
+    ) -> None:
+        self._rows, self._read = rows, dict[str, pl.Series]()
+        self.height: int = rows.height if isinstance(rows, pl.DataFrame) else rows.num_rows
+        self.columns: list[str] = (
+            rows.columns if isinstance(rows, pl.DataFrame) else rows.schema.names
+        )
+        self.source, self.first_row, self.start, self.done = source, first_row, start, done
+
+    def __getitem__(self, name: str) -> pl.Series:
+        """A column as it is in the source."""
+        if isinstance(self._rows, pl.DataFrame):
+            return self._rows[name]
+        if name not in self._read:
+            array = self._rows.column(name)
+            if pa.types.is_dictionary(array.type):
+                array = array.dictionary_decode()
+            self._read[name] = pl.Series(name, pl.from_arrow(array))
+        return self._read[name]
+
+    def coded(self, name: str) -> Coded | None:
+        """A column of text by its distinct values; None for a column of another type."""
+        if not isinstance(self._rows, pl.DataFrame):
+            array = self._rows.column(name)
+            if pa.types.is_dictionary(array.type) and is_text(array.type.value_type):
+                return Coded(array)
+            return Coded(array.dictionary_encode()) if is_text(array.type) else None
+        if self._rows.schema[name] != pl.String:
+            return None
+        text = self._rows[name].rechunk().to_arrow().cast(pa.large_string())
+        return Coded(text.dictionary_encode())
+
+    def frame(self, names: Iterable[str]) -> pl.DataFrame:
+        """Some columns side by side."""
+        return pl.DataFrame({name: self[name] for name in names})
+
+    def checked(self, steps: Sequence[Callable[[], T]], run: Run | None = None) -> list[T]:
+        """What the steps return, called by `run`; raises the ColumnErrors of all of them as one,
+        with its rows counted in the source."""
+        tried = [partial(_tried, step) for step in steps]
+        results: list[Any] = [step() for step in tried] if run is None else run(tried)
+        if errors := [one for one in results if isinstance(one, ColumnError)]:
+            raise ColumnError.at(errors, source=self.source, first_row=self.first_row)
+        return results
+
+
+def _tried(step: Callable[[], T]) -> T | ColumnError:
+    try:
+        return step()
+    except ColumnError as error:
+        return error
+
+
+def is_text(dtype: pa.DataType) -> bool:
+    """Whether values of this type are text."""
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(kind(dtype) for kind in kinds)

@@ -1,0 +1,172 @@
+"""CSV and TSV files (also `.gz`, `.zst`), batch by batch, only the columns that are asked for.
+
+Every field arrives as text, an empty one as null: what a column means is the spec's decision.
+pyarrow reads them: unlike polars it stops at a row with too few fields, and decodes any encoding.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from automtl.data.parquet import ERRORS, unreadable
+from automtl.errors import DataError
+
+__all__ = ["COMPRESSIONS", "UTF8", "delimited_batches", "delimited_names"]
+
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+UTF8 = "utf8"
+BLOCK = 16 << 20  # bytes of a batch; no row may be longer
+LONGEST_HEADER = 1 << 20
+
+
+def delimited_names(file: Path, separator: str, *, encoding: str = UTF8) -> list[str]:
+    """The names in its first line. Raises DataError where there is none, or a name stands twice."""
+    try:
+        with _opened(file) as (stream, _):
+            start = stream.read(LONGEST_HEADER)
+        decoder = codecs.getincrementaldecoder(encoding)()
+        text = decoder.decode(start).removeprefix("\ufeff")
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        names = next((row for row in rows if row), [])
+    except UnicodeDecodeError as error:
+        raise _not_decoded(file, encoding) from error
+    except (*ERRORS, csv.Error) as error:
+        raise unreadable(file, error) from error
+    if not names:
+        raise DataError(f"{file}: is empty; write a header line and rows, or leave it out")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DataError(f"{file}: has several columns named {twice[0]!r}; rename all but one")
+    return names
+
+
+def delimited_batches(
+    file: Path, separator: str, columns: Sequence[str], *, encoding: str = UTF8
+) -> Iterator[tuple[pa.RecordBatch, float]]:
+    """The rows in order, and the share of the file that has been read with each batch.
+
+    Raises DataError naming the row that has too few or too many fields or cannot be decoded.
+    """
+    names = delimited_names(file, separator, encoding=encoding)
+    bad_rows: list[Any] = []
+    with _opened(file) as (stream, done):
+        try:
+            reader = _reader(stream, separator, columns, encoding, names, bad_rows)
+            for batch in reader:
+                yield batch.select(list(columns)), done()
+        except (*ERRORS, UnicodeDecodeError) as error:
+            raise _explained(file, separator, encoding, names, bad_rows, error) from error
+
+
+def _reader(
+    stream: Any,
+    separator: str,
+    columns: Sequence[str],
+    encoding: str,
+    names: Sequence[str],
+    bad_rows: list[Any],
+    *,
+    is_counting: bool = False,
+) -> pc.CSVStreamingReader:
+    def stop(row: Any) -> str:
+        bad_rows.append(row)
+        return "error"
+
+    return pc.open_csv(
+        stream,
+        read_options=pc.ReadOptions(
+            use_threads=not is_counting,  # rows have numbers where one thread parses
+            encoding=encoding,
+            block_size=BLOCK,
+        ),
+        parse_options=pc.ParseOptions(
+            delimiter=separator,
+            newlines_in_values=True,
+            ignore_empty_lines=len(names) > 1,  # else an empty line is a missing value
+            invalid_row_handler=stop,
+        ),
+        convert_options=pc.ConvertOptions(
+            column_types=dict.fromkeys(columns, pa.string()),
+            include_columns=list(columns),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[Any, Any]]:
+    """The bytes of the file, unpacked, and what says which share of it has been read."""
+    with pa.OSFile(str(file)) as raw:
+        size = max(1, raw.size())
+        packed = COMPRESSIONS.get(file.suffix.lower())
+        stream = raw if packed is None else pa.CompressedInputStream(raw, packed)
+        yield stream, lambda: min(1.0, raw.tell() / size)
+
+
+def _explained(
+    file: Path,
+    separator: str,
+    encoding: str,
+    names: Sequence[str],
+    bad_rows: list[Any],
+    error: BaseException,
+) -> DataError:
+    if bad_rows:
+        number = bad_rows[0].number or _number_of(file, separator, encoding, names)
+        more = "more" if bad_rows[0].actual_columns > len(names) else "fewer"
+        place = f"row {number - 2} (counted from 0): " if number else ""
+        hint = "quote fields that hold the separator" if more == "more" else "is it cut short?"
+        return DataError(
+            f"{file}: {place}has {more} fields than the header ({bad_rows[0].actual_columns}, not"
+            f" {len(names)}); {hint}: {bad_rows[0].text[:80]!r}"
+        )
+    if isinstance(error, UnicodeDecodeError) or "UTF8" in str(error):
+        return _not_decoded(file, encoding)
+    if "straddles" in str(error):
+        return DataError(
+            f"{file}: a row is longer than {BLOCK >> 20} MiB; is a quote not closed? {error}"
+        )
+    return unreadable(file, error)
+
+
+def _number_of(file: Path, separator: str, encoding: str, names: Sequence[str]) -> int | None:
+    """The line of the first row that does not have as many fields as the header, from 1."""
+    bad_rows: list[Any] = []
+    try:
+        with _opened(file) as (stream, _):
+            reader = _reader(
+                stream, separator, names[:1], encoding, names, bad_rows, is_counting=True
+            )
+            for _ in reader:
+                pass
+    except (*ERRORS, UnicodeDecodeError):
+        pass
+    return bad_rows[0].number if bad_rows else None
+
+
+def _not_decoded(file: Path, encoding: str) -> DataError:
+    """With the first line that is not in the encoding."""
+    place = ""
+    with _opened(file) as (stream, _):
+        try:
+            for number, line in enumerate(io.BufferedReader(stream)):
+                try:
+                    line.decode(encoding)
+                except UnicodeDecodeError:
+                    place = f", see line {number + 1}: {line[:80]!r}"
+                    break
+        except ERRORS:
+            pass
+    name = "UTF-8" if encoding == UTF8 else encoding
+    hint = "write `encoding: latin1` under data (or what it is), or convert it: iconv -f latin1"
+    return DataError(f"{file}: is not {name} text{place}; {hint} -t utf-8")

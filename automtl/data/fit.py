@@ -1,0 +1,170 @@
+"""What the first pass gathers of train rows, and the encoder that follows from it.
+
+A `Gathered` adds batch after batch; those of different parts of the rows merge, so the pass can
+run over parts at once.
+
+Shapes: N rows of a batch, K tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from automtl.config import CategoricalFeature, FeatureSchema, SequenceFeature, Table
+from automtl.data.batch import Batch, Run
+from automtl.data.columns import check_columns
+from automtl.data.encode import Encoder
+from automtl.data.kinds.categorical import CategoricalFit
+from automtl.data.kinds.numeric import NumericFit, numeric_features
+from automtl.data.kinds.sequence import SequenceFit
+from automtl.data.labels import LabelStats, label_matrix
+from automtl.data.sample import RowSample
+from automtl.data.split import SPLITS, TRAIN
+from automtl.data.vocabulary import FIRST_ID, KeyCounts, build_vocabulary
+from automtl.errors import DataError
+
+if TYPE_CHECKING:
+    from automtl.spec.schema import Spec
+
+__all__ = ["Gathered", "fit_encoder"]
+
+Sides = npt.NDArray[np.int8]
+
+
+class _Fit(Protocol):
+    """What each kind of feature gathers."""
+
+    def add(self, batch: Batch, rows: npt.NDArray[np.int64] | None) -> None: ...
+
+
+class Gathered:
+    """Counts of rows and labels by side; of train rows also what each feature asks for."""
+
+    def __init__(self, spec: Spec) -> None:
+        data = spec.data
+        self._spec, self._tasks = spec, spec.task_schemas()
+        self._label_columns = {name: task.label for name, task in spec.tasks.items()}
+        self._categorical = [CategoricalFit(name) for name in data.categorical]
+        self._numeric = [NumericFit(name) for name in data.numeric]
+        self._sequence = [
+            SequenceFit(SequenceFeature(name=name, table=one.shares or name, max_len=one.max_len))
+            for name, one in data.sequence.items()
+        ]
+        self._sample = RowSample(list(data.numeric))
+        self._labels = {split: LabelStats(self._tasks) for split in SPLITS}
+        self._num_rows = np.zeros(len(SPLITS), dtype=np.int64)
+        self._num_read = 0
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read: those of features and labels."""
+        data = self._spec.data
+        names = [*data.categorical, *data.numeric, *data.sequence, *self._label_columns.values()]
+        return list(dict.fromkeys(names))
+
+    def add(self, batch: Batch, side_N: Sides, run: Run | None = None) -> None:
+        """Adds the rows of a batch; `side_N` says of each which side it is on.
+
+        `run` calls functions that do not depend on each other, in whatever order. Raises DataError
+        with all columns that do not fit what the spec says of them.
+        """
+        num_train = int((side_N == TRAIN).sum())
+        rows = None if num_train == batch.height else np.flatnonzero(side_N == TRAIN)
+        features: list[_Fit] = [*self._categorical, *self._numeric, *self._sequence]
+        steps: list[Callable[[], Any]] = [partial(one.add, batch, rows) for one in features]
+        steps.append(partial(label_matrix, batch, self._label_columns, self._tasks))
+        labels_NK: npt.NDArray[np.float32] = batch.checked(steps, run)[-1]
+        self._sample.add(batch, rows)
+        for side, split in enumerate(SPLITS):
+            is_here_N = side_N == side
+            self._num_rows[side] += is_here_N.sum()
+            self._labels[split].add(labels_NK if is_here_N.all() else labels_NK[is_here_N])
+        self._num_read += batch.height
+
+    def merge(self, other: Gathered) -> None:
+        """Adds what was gathered of other rows."""
+        for mine, theirs in zip(self._categorical, other._categorical, strict=True):
+            mine.merge(theirs)
+        for my_numbers, their_numbers in zip(self._numeric, other._numeric, strict=True):
+            my_numbers.merge(their_numbers)
+        for my_lists, their_lists in zip(self._sequence, other._sequence, strict=True):
+            my_lists.merge(their_lists)
+        self._sample.merge(other._sample)
+        for split in SPLITS:
+            self._labels[split].merge(other._labels[split])
+        self._num_rows += other._num_rows
+        self._num_read += other._num_read
+
+    @property
+    def num_rows(self) -> dict[str, int]:
+        """By split; what no split has was left out."""
+        return dict(zip(SPLITS, self._num_rows.tolist(), strict=True))
+
+    @property
+    def num_read(self) -> int:
+        return self._num_read
+
+    def check_labels(self) -> None:
+        """Raises DataError for every task whose labels are all the same in train or in valid."""
+        for split in ("train", "valid"):
+            if problems := self._labels[split].problems(self._label_columns, split=split):
+                raise DataError("\n".join(problems))
+
+    def encoder(self) -> Encoder:
+        """Vocabularies, scalings and label statistics of the train rows."""
+        data = self._spec.data
+        vocabularies = {
+            table: build_vocabulary(
+                counts,
+                min_count=data.categorical[table].min_count if table in data.categorical else 1,
+                max_vocab=data.categorical[table].max_vocab if table in data.categorical else None,
+            )
+            for table, counts in self._counts().items()
+        }
+        scalings = tuple(one.scaling() for one in self._numeric)
+        sample = self._sample.frame()
+        return Encoder(
+            features=FeatureSchema(
+                tables=tuple(
+                    Table(name=table, num_rows=FIRST_ID + len(keys))
+                    for table, keys in vocabularies.items()
+                ),
+                categorical=tuple(
+                    CategoricalFeature(name=one.name, table=one.name) for one in self._categorical
+                ),
+                numeric=tuple(
+                    feature
+                    for one, scaling in zip(self._numeric, scalings, strict=True)
+                    for feature in numeric_features(scaling, one.edges(scaling, sample[one.name]))
+                ),
+                sequence=tuple(one.feature for one in self._sequence),
+            ),
+            tasks=self._labels["train"].fitted(),
+            label_columns=self._label_columns,
+            vocabularies=vocabularies,
+            scalings=scalings,
+        )
+
+    def _counts(self) -> dict[str, list[KeyCounts]]:
+        """Of each table: the counts of the categorical column of its name and all its sequences."""
+        counts = {one.name: [one.counts] for one in self._categorical}
+        for sequence in self._sequence:
+            counts.setdefault(sequence.feature.table, []).append(sequence.counts)
+        return counts
+
+
+def fit_encoder(frame: pl.DataFrame, spec: Spec) -> Encoder:
+    """The encoder of `frame`, which holds TRAIN rows only.
+
+    Raises DataError on a missing column, and on values that fit no number, category or label.
+    """
+    gathered = Gathered(spec)
+    check_columns(gathered.columns, frame.columns, source="train rows")
+    gathered.add(Batch(frame), np.full(frame.height, TRAIN, dtype=np.int8))
+    return gathered.encoder()

@@ -1,0 +1,42 @@
+"""A column of numbers, standardised, with an indicator of what is missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from automtl.config import NumericFeature
+from automtl.data.batch import Batch
+from automtl.data.scaling import Moments, Scaling, finite_numbers, fit_edges
+
+__all__ = ["NumericFit", "numeric_features"]
+
+
+class NumericFit:
+    """Adds up what the scaling needs of train rows."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self._moments = name, Moments()
+
+    def add(self, batch: Batch, rows: npt.NDArray[np.int64] | None) -> None:
+        """Adds the train rows of a batch, those numbered `rows` (None: all); checks every row."""
+        numbers = finite_numbers(batch[self.name])
+        self._moments.add(numbers if rows is None else numbers.gather(rows))
+
+    def merge(self, other: NumericFit) -> None:
+        self._moments.merge(other._moments)
+
+    def scaling(self) -> Scaling:
+        return self._moments.scaling(self.name)
+
+    def edges(self, scaling: Scaling, sample: pl.Series) -> tuple[float, ...]:
+        """Of bins that are about equally full; `sample` is the column in some train rows."""
+        return fit_edges(sample, scaling, bounds=self._moments.bounds())
+
+
+def numeric_features(scaling: Scaling, edges: tuple[float, ...]) -> list[NumericFeature]:
+    """What the column becomes: the number with its bins, and an indicator if it has one."""
+    name, *indicators = scaling.outputs
+    number = NumericFeature(name=name, edges=edges)
+    return [number, *(NumericFeature(name=indicator) for indicator in indicators)]

@@ -1,0 +1,63 @@
+"""A 64-bit number for each row by its place in the source: what "at random" means here.
+
+It depends on nothing but the place and the seed, so any part of the rows is decided by itself, and
+no two rows have the same number (each step of splitmix64 can be undone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["nth_smallest", "row_hashes"]
+
+Hashes = npt.NDArray[np.uint64]
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+LARGEST = 2**64 - 1
+BUCKET_BITS = 16
+CHUNK = 1 << 20  # rows
+
+
+def row_hashes(start: int, count: int, *, seed: int) -> Hashes:
+    """The numbers of the rows `start` to `start + count` [count]."""
+    first = _mixed(np.array([seed & LARGEST], dtype=np.uint64))
+    return _mixed(np.arange(start, start + count, dtype=np.uint64) * GOLDEN + first)
+
+
+def _mixed(values: Hashes) -> Hashes:
+    values = (values ^ (values >> np.uint64(30))) * FIRST
+    values = (values ^ (values >> np.uint64(27))) * SECOND
+    return values ^ (values >> np.uint64(31))
+
+
+def nth_smallest(num_rows: int, places: Sequence[int], *, seed: int) -> list[int]:
+    """For each place, a number below which exactly so many of the rows' numbers lie.
+
+    Takes the memory of CHUNK rows: the numbers are made three times rather than kept.
+    """
+    counts = np.zeros(1 << BUCKET_BITS, dtype=np.int64)
+    for hashes in _chunks(num_rows, seed):
+        counts += np.bincount(_buckets(hashes), minlength=len(counts))
+    below = np.cumsum(counts)
+    limits = []
+    for place in places:
+        if place >= num_rows:
+            limits.append(LARGEST + 1)
+            continue
+        bucket = int(np.searchsorted(below, place, side="right"))
+        parts = [hashes[_buckets(hashes) == bucket] for hashes in _chunks(num_rows, seed)]
+        within = place - int(below[bucket] - counts[bucket])
+        limits.append(int(np.sort(np.concatenate(parts))[within]))
+    return limits
+
+
+def _chunks(num_rows: int, seed: int) -> Iterator[Hashes]:
+    for start in range(0, num_rows, CHUNK):
+        yield row_hashes(start, min(CHUNK, num_rows - start), seed=seed)
+
+
+def _buckets(hashes: Hashes) -> npt.NDArray[np.int64]:
+    return (hashes >> np.uint64(64 - BUCKET_BITS)).astype(np.int64)

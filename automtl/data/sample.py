@@ -1,0 +1,69 @@
+"""Some of the train rows as they are in the source, for what cannot be added up: quantiles.
+
+All of them up to SIZE; of more, SIZE that their places choose at random. The result is the same
+however the rows come in batches. The share of the sample that lies below a value is off by 0.1 %
+of the rows on average (one standard deviation, at the median), 0.5 % at most in a million columns
+(Dvoretzky-Kiefer-Wolfowitz); one of 32 bins holds 3.1 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from automtl.data.batch import Batch
+from automtl.data.row_hash import row_hashes
+
+__all__ = ["SIZE", "RowSample"]
+
+SIZE = 1 << 18
+SEED = 0
+HASH = "automtl:hash"  # of the row's place, beside its columns
+LARGEST = 2**64 - 1
+
+
+class RowSample:
+    """The sampled rows of `columns`; parts of the rows merge."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = list(columns)
+        self._parts: list[pl.DataFrame] = []
+        self._num_seen = self._num_kept = 0
+
+    def add(self, batch: Batch, rows: npt.NDArray[np.int64] | None) -> None:
+        """Adds the train rows of a batch, those numbered `rows` (None: all)."""
+        if not self._columns:
+            return
+        hash_N = row_hashes(batch.start, batch.height, seed=SEED)
+        rows = np.arange(batch.height) if rows is None else rows
+        self._num_seen += len(rows)
+        rows = rows[hash_N[rows] <= self._limit()]
+        part = batch.frame(self._columns)[rows].with_columns(pl.Series(HASH, hash_N[rows]))
+        self._keep([part])
+
+    def merge(self, other: RowSample) -> None:
+        self._num_seen += other._num_seen
+        self._keep(other._parts)
+
+    def frame(self) -> pl.DataFrame:
+        """The rows of the sample, in no order that means something."""
+        if not self._parts:
+            return pl.DataFrame(schema=dict.fromkeys(self._columns, pl.Null))
+        rows = pl.concat(self._parts, how="vertical_relaxed")
+        return rows.sort(HASH).head(SIZE).drop(HASH)
+
+    def _limit(self) -> np.uint64:
+        """Rows beyond it are not among the SIZE smallest, as twice as many lie below it."""
+        share = min(1.0, 2 * SIZE / max(1, self._num_seen))
+        return np.uint64(min(LARGEST, int(share * 2**64)))
+
+    def _keep(self, parts: Sequence[pl.DataFrame]) -> None:
+        self._parts += parts
+        self._num_kept += sum(part.height for part in parts)
+        if self._num_kept > 3 * SIZE:
+            rows = pl.concat(self._parts, how="vertical_relaxed")
+            rows = rows.filter(pl.col(HASH) <= pl.lit(int(self._limit()), dtype=pl.UInt64))
+            self._parts, self._num_kept = [rows], rows.height

@@ -1,0 +1,141 @@
+"""Where rows come from, batch by batch: files one after the other, or a frame in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+import pyarrow as pa
+
+from automtl.data.batch import Batch
+from automtl.data.columns import check_columns
+from automtl.data.delimited import COMPRESSIONS, UTF8, delimited_batches, delimited_names
+from automtl.data.parquet import parquet_batches, parquet_names, parquet_num_rows
+from automtl.errors import DataError
+
+__all__ = ["BATCH_ROWS", "FileSource", "FrameSource", "Source", "column_names", "separator"]
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+BATCH_ROWS = 1 << 16
+
+
+class Source(Protocol):
+    """Rows that can be read again and again, in the same order."""
+
+    def num_rows(self) -> int | None:
+        """Where that is known without reading them."""
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        """The rows in order, with `columns` only; raises DataError for those that are not there."""
+
+
+class FrameSource:
+    """Rows in memory; `place` is how errors call them."""
+
+    def __init__(self, frame: pl.DataFrame, place: str) -> None:
+        self._frame, self._place = frame, place
+
+    def num_rows(self) -> int | None:
+        return self._frame.height
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        check_columns(columns, self._frame.columns, source=self._place)
+        rows, height = self._frame.select(columns), self._frame.height
+        for start in range(0, height, BATCH_ROWS):
+            part = rows[start : start + BATCH_ROWS]
+            yield Batch(part, first_row=start, start=start, done=(start + part.height) / height)
+
+
+class FileSource:
+    """The rows of all files, one after the other."""
+
+    def __init__(self, files: Sequence[Path], *, encoding: str = UTF8) -> None:
+        self._files, self._encoding = files, encoding
+
+    def num_rows(self) -> int | None:
+        if any(separator(file) is not None for file in self._files):
+            return None
+        return sum(parquet_num_rows(file) for file in self._files)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        sizes = [file.stat().st_size for file in self._files]
+        total, before, start = max(1, sum(sizes)), 0, 0
+        types: dict[str, pl.DataType] = {}
+        for file, size in zip(self._files, sizes, strict=True):
+            check_columns(columns, column_names(file, encoding=self._encoding), source=str(file))
+            first_row = 0
+            for rows, share in self._read(file, columns):
+                batch = Batch(
+                    rows,
+                    source=str(file),
+                    first_row=first_row,
+                    start=start,
+                    done=min(1.0, (before + share * size) / total),
+                )
+                if first_row == 0:
+                    self._check_types(types, rows, file)
+                yield batch
+                first_row += batch.height
+                start += batch.height
+            before += size
+
+    def _read(self, file: Path, columns: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, float]]:
+        if (text := separator(file)) is not None:
+            yield from delimited_batches(file, text, columns, encoding=self._encoding)
+            return
+        num_rows, seen = max(1, parquet_num_rows(file)), 0
+        for rows in parquet_batches(file, columns, batch_rows=BATCH_ROWS):
+            seen += rows.num_rows
+            yield rows, seen / num_rows
+
+    def _check_types(self, types: dict[str, pl.DataType], rows: pa.RecordBatch, file: Path) -> None:
+        """Integer widths may differ between files, text and numbers may not mix."""
+        for name, dtype in polars_types(rows.schema).items():
+            first = types.setdefault(name, dtype)
+            if not _fits(first, dtype):
+                raise DataError(
+                    f"{file}: column {name!r} holds {dtype}, in {self._files[0]} it holds {first};"
+                    " give the column one type in all files"
+                )
+
+
+def polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:
+    """The type of each column as it is in a Batch."""
+    plain = [
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in schema
+    ]
+    return dict(pl.DataFrame(pl.from_arrow(pa.schema(plain).empty_table())).schema)
+
+
+def column_names(file: Path, *, encoding: str = UTF8) -> list[str]:
+    """The names of one file's columns, from its first bytes or its footer."""
+    if (text := separator(file)) is None:
+        return parquet_names(file)
+    return delimited_names(file, text, encoding=encoding)
+
+
+def separator(file: Path) -> str | None:
+    """The separator of a text file, None for Parquet; raises DataError for another kind."""
+    suffixes = [suffix.lower() for suffix in file.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSIONS:
+        suffixes.pop()
+    elif suffixes and suffixes[-1] in (".parquet", ".pq"):
+        return None
+    if suffixes and suffixes[-1] in SEPARATORS:
+        return SEPARATORS[suffixes[-1]]
+    raise DataError(
+        f"{file}: unknown kind of file; the name must end in .parquet, .csv or .tsv"
+        " (the last two also with .gz or .zst)"
+    )
+
+
+def _fits(left: pl.DataType, right: pl.DataType) -> bool:
+    return (
+        left == right
+        or (left.is_numeric() and right.is_numeric())
+        or pl.Null in (left, right)
+        or (isinstance(left, pl.List) and isinstance(right, pl.List))
+    )

@@ -1,0 +1,152 @@
+"""Cut points in time: how many rows each time has, and from which time on rows are valid and test.
+
+Times are numbers, dates, timestamps, or text of any of them. What is counted fits memory if the
+distinct times do.
+
+Shapes: N values, T distinct times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from automtl.data.batch import Batch
+from automtl.data.columns import TEXT_DATE, ColumnError, Wrong
+from automtl.errors import DataError
+
+__all__ = ["Cuts", "TimeCounts"]
+
+MANY_PENDING = 1 << 18  # distinct times that wait to be added up
+TextOf = Literal["int", "float", "date"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cuts:
+    """Rows from `valid_from` on are valid, from `test_from` on test; None: none are.
+
+    `text_of` is what the column's text stands for, None where it is not text.
+    """
+
+    text_of: TextOf | None
+    valid_from: Any
+    test_from: Any
+
+    def steps(self, values: pl.Series) -> npt.NDArray[np.int8]:
+        """How many of the two cuts each time has passed [N]."""
+        times = values if self.text_of is None else _of_text(values, self.text_of)
+        passed_N = np.zeros(len(values), dtype=np.int8)
+        for cut in (self.valid_from, self.test_from):
+            if cut is not None:
+                passed_N += (times >= cut).fill_null(value=False).to_numpy()
+        return passed_N
+
+
+class TimeCounts:
+    """How many rows each time has; of parts of the rows, then merged."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._parts: list[pl.DataFrame] = []
+        self._num_pending = self._num_missing = 0
+
+    def add(self, batch: Batch) -> None:
+        """Raises ColumnError for a column that can hold no times."""
+        coded = batch.coded(self._name)
+        if coded is not None:
+            counts_T = np.bincount(coded.codes_N, minlength=len(coded.values) + 1)
+            self._num_missing += int(counts_T[-1])
+            counts = pl.DataFrame({"time": coded.values, "count": counts_T[:-1]})
+            self._keep(counts.filter(pl.col("count") > 0))
+            return
+        values = batch[self._name]
+        if not (values.dtype.is_temporal() or values.dtype.is_numeric() or _is_text(values.dtype)):
+            rule = f"holds {values.dtype}; a time is a number, a date, or text of either"
+            raise ColumnError([Wrong(f"column {self._name!r}", rule)])
+        values = values.cast(pl.String) if _is_text(values.dtype) else values
+        values = values.fill_nan(None) if values.dtype.is_float() else values
+        self._num_missing += values.null_count()
+        counts = values.alias("time").value_counts(name="count").drop_nulls("time")
+        self._keep(counts.with_columns(pl.col("count").cast(pl.Int64)))
+
+    def merge(self, other: TimeCounts) -> None:
+        self._num_missing += other._num_missing
+        for part in other._parts:
+            self._keep(part)
+
+    def cuts(self, *, valid: float, test: float) -> Cuts:
+        """The latest times are test, those before them valid: the cuts nearest to these shares.
+
+        Raises DataError where a row has no time, or text that is neither a number nor a date.
+        """
+        if self._num_missing:
+            raise DataError(
+                f"column {self._name!r}: {self._num_missing} rows have no time, so none can be on"
+                " a side of the cut; leave these rows out or split by another column"
+            )
+        counts = self._total()
+        is_text = counts.schema["time"] == pl.String
+        text_of = _text_of(counts["time"], self._name) if is_text else None
+        if text_of is not None:
+            counts = counts.with_columns(_of_text(counts["time"], text_of).alias("time"))
+        counts = counts.group_by("time").agg(pl.col("count").sum()).sort("time", descending=True)
+        counts_T, num_rows = counts["count"].to_numpy(), int(counts["count"].sum())
+        num_test = _nearest_prefix(counts_T, test * num_rows)
+        num_valid = _nearest_prefix(counts_T[num_test:], valid * num_rows)
+        times = counts["time"]
+        return Cuts(
+            text_of=text_of,
+            valid_from=times[num_test + num_valid - 1] if num_valid else None,
+            test_from=times[num_test - 1] if num_test else None,
+        )
+
+    def _keep(self, counts: pl.DataFrame) -> None:
+        self._parts.append(counts)
+        self._num_pending += counts.height
+        if self._num_pending > max(MANY_PENDING, 2 * self._parts[0].height):
+            self._total()
+
+    def _total(self) -> pl.DataFrame:
+        total = pl.concat(self._parts, how="vertical_relaxed")
+        total = total.group_by("time").agg(pl.col("count").sum())
+        self._parts, self._num_pending = [total], total.height
+        return total
+
+
+def _nearest_prefix(counts: npt.NDArray[np.int64], target: float) -> int:
+    """How many leading counts sum up to `target` most nearly; at least one if it is above 0."""
+    if target <= 0 or len(counts) == 0:
+        return 0
+    return int(np.abs(np.cumsum(counts) - target).argmin()) + 1
+
+
+def _is_text(dtype: pl.DataType) -> bool:
+    return dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum)
+
+
+def _text_of(text: pl.Series, column: str) -> TextOf:
+    if not text.cast(pl.Int64, strict=False).null_count():
+        return "int"
+    if not text.cast(pl.Float64, strict=False).null_count():
+        return "float"
+    if (undated := text.filter(~text.str.contains(TEXT_DATE))).len():
+        raise DataError(
+            f"column {column!r}: {undated.min()!r} is neither a number nor a date like"
+            " 2022-04-25 or 2022-04-25 18:30:00; rewrite the column"
+        )
+    return "date"
+
+
+def _of_text(text: pl.Series, kind: TextOf) -> pl.Series:
+    """Text as values whose order is that of time."""
+    match kind:
+        case "int":
+            return text.cast(pl.Int64, strict=False)
+        case "float":
+            return text.cast(pl.Float64, strict=False)
+        case "date":
+            return text.str.replace("T", " ").str.strip_suffix("Z")

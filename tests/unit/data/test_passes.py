@@ -1,0 +1,260 @@
+"""Two passes over batches: what they gather merges, and no batch size changes the result."""
+
+import itertools
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+from support.data_spec import make_spec
+
+from automtl.data import row_hash, source, vocabulary
+from automtl.data.ahead import ahead
+from automtl.data.arrays import ArrayWriter
+from automtl.data.batch import Batch
+from automtl.data.cache import open_data
+from automtl.data.fit import Gathered
+from automtl.data.hash_index import HashIndex
+from automtl.data.row_hash import nth_smallest, row_hashes
+from automtl.data.sample import SIZE, RowSample
+from automtl.data.scaling import Moments
+from automtl.data.vocabulary import KeyCounts, Lookup, build_vocabulary
+from automtl.errors import DataError
+
+TASKS = {
+    "click": {"label": "click"},
+    "spend": {"label": "spend", "type": "regression", "given": "click"},
+}
+DATA = {
+    "path": "*.parquet",
+    "categorical": ["user", "code", "flag"],
+    "numeric": ["age"],
+    "sequence": {"seen": {"shares": "user", "max_len": 2}},
+}
+NUM_ROWS = 500
+
+
+def rows(num_rows=NUM_ROWS, seed=0):
+    rng = np.random.default_rng(seed)
+    user = rng.integers(0, 40, num_rows)
+    click = rng.integers(0, 2, num_rows)
+    return pl.DataFrame(
+        {
+            "user": pl.Series(user).scatter([3, 77], None),
+            "code": [None if i % 9 == 0 else f"c{i % 23}" for i in range(num_rows)],
+            "flag": user % 2 == 0,
+            "age": pl.Series(rng.normal(size=num_rows)).scatter([5, 400], None),
+            "seen": [user[max(0, i - 3) : i].tolist() for i in range(num_rows)],
+            "click": click,
+            "spend": np.where(click == 1, rng.lognormal(size=num_rows), 0.0),
+            "split": rng.choice(["train", "valid", "test"], num_rows, p=[0.7, 0.2, 0.1]),
+            "day": np.arange(num_rows) // 20,
+        }
+    )
+
+
+SPLITS = [
+    {"column": "split"},
+    {"time": "day"},
+    {"group": "user"},
+    {"random": True},
+]
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: next(iter(split)))
+def test_the_size_of_batches_and_of_files_changes_nothing(tmp_path, monkeypatch, split):
+    opened = []
+    for name, batch_rows, cuts in (("one", 1 << 16, [0, NUM_ROWS]), ("many", 61, [0, 90, 91, 500])):
+        folder = tmp_path / name
+        folder.mkdir()
+        for number, (low, high) in enumerate(itertools.pairwise(cuts)):
+            rows()[low:high].write_parquet(folder / f"{number}.parquet")
+        monkeypatch.setattr(source, "BATCH_ROWS", batch_rows)
+        opened.append(open_data(make_spec({**DATA, "split": split}, TASKS, base_dir=folder)))
+    one, many = opened
+    assert one.num_rows == many.num_rows
+    assert one.features.tables == many.features.tables
+    for side in ("train", "valid", "test"):
+        np.testing.assert_array_equal(one.source_rows(side), many.source_rows(side))
+        for array in ("ids_NC", "labels_NK"):
+            np.testing.assert_array_equal(
+                getattr(one.rows(side), array), getattr(many.rows(side), array)
+            )
+        np.testing.assert_allclose(one.rows(side).numeric_NF, many.rows(side).numeric_NF, rtol=1e-6)
+    for left, right in zip(one.tasks, many.tasks, strict=True):
+        assert (left.mean, left.std) == pytest.approx((right.mean, right.std))
+
+
+def test_what_parts_of_the_rows_gather_merges_into_what_all_of_them_gather():
+    spec, frame = make_spec(DATA, TASKS), rows()
+    side_N = np.arange(NUM_ROWS, dtype=np.int8) % 3
+    whole = Gathered(spec)
+    whole.add(Batch(frame), side_N)
+    parts = []
+    for start in range(0, NUM_ROWS, 120):
+        parts.append(Gathered(spec))
+        parts[-1].add(Batch(frame[start : start + 120], start=start), side_N[start : start + 120])
+    merged = parts[2]
+    for part in (parts[0], *parts[3:], parts[1]):
+        merged.merge(part)
+    assert merged.num_rows == whole.num_rows
+    left, right = merged.encoder(), whole.encoder()
+    assert left.features.tables == right.features.tables
+    for table, keys in right.vocabularies.items():
+        assert left.vocabularies[table].to_list() == keys.to_list()
+    assert left.scalings[0].std == pytest.approx(right.scalings[0].std)
+    np.testing.assert_allclose(left.features.numeric[0].edges, right.features.numeric[0].edges)
+    assert left.tasks[1].std == pytest.approx(right.tasks[1].std)
+
+
+def test_an_error_names_the_file_and_the_row_in_it_whatever_the_batch(tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "BATCH_ROWS", 7)
+    rows().write_parquet(tmp_path / "0.parquet")
+    age = pl.when(pl.int_range(pl.len()) == 40).then(np.inf).otherwise("age")
+    click = pl.when(pl.int_range(pl.len()) == 41).then(3).otherwise("click")
+    rows().with_columns(age=age, click=click).write_parquet(tmp_path / "1.parquet")
+    found = (
+        r"1\.parquet: column 'age', row 40 \(counted from 0\): inf is infinite.*\n"
+        r".*1\.parquet: column 'click' .*, row 41 \(counted from 0\): 3 is not 0 or 1"
+    )
+    with pytest.raises(DataError, match=found):
+        open_data(make_spec(DATA, TASKS, base_dir=tmp_path))
+
+
+# ---- keys ------------------------------------------------------------------------------------
+
+BIG = 2**62
+INTEGERS = st.lists(
+    st.one_of(st.integers(-5, 5), st.integers(10**6, 10**6 + 9), st.sampled_from([-BIG, BIG])),
+    min_size=1,
+)
+
+
+@settings(max_examples=30)
+@given(st.lists(INTEGERS, min_size=1), st.sampled_from([1, 4, 1 << 22]))
+def test_integers_are_counted_and_found_whether_they_lie_near_or_far(batches, widest):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocabulary, "WIDEST", widest)
+        patch.setattr(vocabulary, "MANY_PENDING", 3)
+        counts = [KeyCounts(), KeyCounts()]
+        for number, values in enumerate(batches):
+            counts[number % 2].add(pl.Series(values, dtype=pl.Int64))
+        keys = build_vocabulary(counts)
+        every = [value for values in batches for value in values]
+        expected = sorted(set(every), key=lambda value: (-every.count(value), str(value)))
+        assert keys.to_list() == [str(value) for value in expected]
+        asked = pl.Series([*every, None, 77], dtype=pl.Int64)
+        ids = [expected.index(value) + 2 for value in every] + [0, 1]
+        assert Lookup(keys).ids(asked).tolist() == ids
+        assert Lookup(keys).ids(asked.cast(pl.String)).tolist() == ids
+
+
+@given(st.sets(st.integers(0, 2**64 - 1)), st.lists(st.integers(0, 2**64 - 1)))
+def test_an_index_finds_its_keys_and_no_others(keys, others):
+    listed = list(keys)
+    index = HashIndex(np.array(listed, dtype=np.uint64))
+    assert index.find(np.array(listed, dtype=np.uint64)).tolist() == list(range(len(listed)))
+    expected = [listed.index(other) if other in keys else -1 for other in others]
+    assert index.find(np.array(others, dtype=np.uint64)).tolist() == expected
+
+
+def test_keys_that_share_a_slot_are_found_behind_each_other():
+    inverse = pow(0x9E3779B97F4A7C15, -1, 2**64)  # all hash to the last slot, and wrap around
+    keys = [(2**64 - 1 - low) * inverse % 2**64 for low in range(7)]
+    index = HashIndex(np.array(keys, dtype=np.uint64))
+    assert index.find(np.array([*keys, 1], dtype=np.uint64)).tolist() == [*range(7), -1]
+
+
+def test_text_of_the_hash_of_another_key_is_not_that_key(monkeypatch):
+    lookup = Lookup(pl.Series(["a", "b"]))
+    assert lookup.ids(pl.Series(["a", "b"])).tolist() == [2, 3]
+    monkeypatch.setattr(
+        vocabulary._TextIds,
+        "_hashes",
+        lambda self, keys: pl.Series(
+            [{"a": 1, "b": 2}.get(key, 1) for key in keys], dtype=pl.UInt64
+        ),
+    )
+    assert Lookup(pl.Series(["a", "b"])).ids(pl.Series(["x", "b", "a"])).tolist() == [1, 3, 2]
+
+
+def test_integers_beyond_64_bits_are_keys_too():
+    values = pl.Series([2**64 - 1, 5, 2**64 - 1], dtype=pl.UInt64)
+    counts = KeyCounts()
+    counts.add(values)
+    keys = build_vocabulary([counts])
+    assert keys.to_list() == [str(2**64 - 1), "5"]
+    assert Lookup(keys).ids(values).tolist() == [2, 3, 2]
+    assert Lookup(keys).ids(pl.Series([5, 6])).tolist() == [3, 1]
+
+
+# ---- numbers ---------------------------------------------------------------------------------
+
+
+@given(st.lists(st.lists(st.floats(-1e300, 1e300), max_size=5), min_size=1))
+def test_moments_of_parts_are_those_of_the_whole(parts):
+    moments = Moments()
+    for part in parts:
+        moments.add(pl.Series(part, dtype=pl.Float64))
+    whole = Moments()
+    whole.add(pl.Series([x for part in parts for x in part], dtype=pl.Float64))
+    left, right = moments.scaling("x"), whole.scaling("x")
+    size = max([abs(x) for part in parts for x in part], default=0.0)
+    assert left.mean == pytest.approx(right.mean, rel=1e-9, abs=1e-12 * size)
+    assert left.std == pytest.approx(right.std, rel=1e-6, abs=1e-7 * size)
+
+
+def test_a_sample_is_the_same_however_the_rows_come_and_its_quantiles_are_near():
+    num_rows = 4 * SIZE
+    values = pl.DataFrame({"x": np.random.default_rng(0).normal(size=num_rows)})
+    samples = []
+    for step in (100_003, num_rows):
+        sample = RowSample(["x"])
+        for start in range(0, num_rows, step):
+            part = RowSample(["x"])
+            part.add(Batch(values[start : start + step], start=start), None)
+            sample.merge(part)
+        samples.append(sample.frame())
+    assert_frame_equal(*samples)
+    shares = np.linspace(0.01, 0.99, 99)
+    cuts = np.quantile(samples[0]["x"], shares)
+    found = np.searchsorted(np.sort(values["x"].to_numpy()), cuts) / num_rows
+    assert np.abs(found - shares).max() < 0.005
+    assert samples[0].height == SIZE
+
+
+@pytest.mark.parametrize(("num_rows", "places"), [(10, [0, 3, 10]), (200_000, [1, 99_999])])
+def test_so_many_rows_lie_below_the_limit(num_rows, places, monkeypatch):
+    monkeypatch.setattr(row_hash, "CHUNK", 70_000)
+    hashes = row_hashes(0, num_rows, seed=5)
+    assert len(np.unique(hashes)) == num_rows
+    for place, limit in zip(places, nth_smallest(num_rows, places, seed=5), strict=True):
+        below = num_rows if limit == 2**64 else (hashes < np.uint64(limit)).sum()
+        assert below == place
+
+
+# ---- writing ---------------------------------------------------------------------------------
+
+
+def test_an_array_is_written_in_parts_and_read_by_numpy(tmp_path):
+    whole = np.arange(60, dtype=np.int32).reshape(20, 3)
+    with ArrayWriter(tmp_path / "a.npy", "int32", (20, 3)) as writer:
+        for start in (15, 0, 7):
+            writer.write(start, whole[start : start + 8 if start < 15 else 20])
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), whole)
+    with ArrayWriter(tmp_path / "none.npy", "float32", (20, 0)) as writer:
+        writer.write(0, np.zeros((20, 0), dtype=np.float32))
+    assert np.load(tmp_path / "none.npy").shape == (20, 0)
+
+
+def test_items_come_in_order_and_an_error_comes_where_it_happened():
+    def items():
+        yield from range(3)
+        raise DataError("x")
+
+    coming = ahead(items())
+    assert [next(coming), next(coming), next(coming)] == [0, 1, 2]
+    with pytest.raises(DataError, match="x"):
+        next(coming)
