@@ -9,9 +9,11 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from support.browser import browser, why_no_browser
+from support.inside import make_inside
 from support.searched import make_searched
 from support.study import StudyOfRecords, make_record, make_spec, make_study
 
+from automtl.analysis.inside import wanted, write_inside
 from automtl.report.live import LivePage, LiveServer
 from automtl.report.page import render_report
 from automtl.space import fixed_spec
@@ -133,8 +135,16 @@ def lone_front_trial(study, x, y):
 def test_the_page_is_small_draws_every_figure_and_says_nothing_to_the_console(
     driver, tmp_path, num_trials
 ):
-    driver.get(written(make_study(num_trials, num_failed=2, num_pruned=3), tmp_path))
+    study = make_study(num_trials, num_failed=2, num_pruned=3, run_dir=tmp_path)
+    for record in wanted(study):
+        write_inside(study, record, make_inside(record.id))
+    driver.get(written(study, tmp_path))
     draw_all(driver)
+    kinds = driver.execute_script(
+        "return [...new Set([...document.querySelectorAll('.figure')]"
+        ".flatMap(one => one.data.map(trace => trace.type)))]"
+    )
+    assert set(kinds) == {"scatter", "bar", "heatmap", "parcoords"}  # all that a page can have
     assert len(driver.find_elements("css selector", "#trials tbody tr")) == num_trials
     assert (tmp_path / "report.html").stat().st_size < MAX_BYTES[num_trials]
 
@@ -179,8 +189,8 @@ def test_a_click_on_a_row_of_the_table_pins_its_trial(driver, address, study):
 def test_an_address_opens_the_same_trial_again_and_back_leads_to_the_one_before(driver, address):
     driver.get(f"{address}#t0042")
     assert text_of(driver, "#panel-id") == "t0042"
-    driver.refresh()
-    assert text_of(driver, "#panel-id") == "t0042"
+    driver.refresh()  # it may come back while the old page goes
+    until(driver, "document.getElementById('panel-id')?.textContent === 't0042'")
     driver.execute_script("location.hash = 't0007'")
     until(driver, "document.getElementById('panel-id').textContent === 't0007'")
     driver.back()
