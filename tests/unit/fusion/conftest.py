@@ -13,7 +13,8 @@ from automtl.study import Study
 
 
 def with_prices(rows):
-    """A price for every row, a number that is missing at times, and one with a strange name."""
+    """A price for every row, a number that is missing at times, one with a strange name, and one
+    that tells a little more with every power."""
     rng = np.random.default_rng(1)
     price = pl.Series(np.round(rng.lognormal(3, 1, rows.height), 2))
     is_known = pl.Series(rng.random(rows.height) < 0.9)
@@ -21,6 +22,7 @@ def with_prices(rows):
         price.alias("price"),
         price.zip_with(is_known, pl.Series([None], dtype=pl.Float64)).alias("stock"),
         (price - 20).alias("margin"),
+        (1 + 0.01 * pl.col("click")).alias("told"),
         price.alias("<script>\x1b(31mprice"),
     )
 

@@ -127,8 +127,8 @@ def test_rows_without_a_list_and_lists_without_the_event_are_told(run_dir, score
 
 
 def test_a_parameter_at_the_end_of_its_range_is_told(run_dir):
-    found = fuse(run_dir, "click^a * price^b", event="click")
-    assert found.parameters["b"] == 0.125
+    found = fuse(run_dir, "click^a * told^b", event="click")
+    assert found.parameters["b"] == 8
     assert found.notes[0].startswith("b is at the end of its range, 0.125 to 8: its part counts")
 
 
