@@ -33,15 +33,19 @@ def coordinates_frame(study: Study, importance: pd.DataFrame | None = None) -> p
 
 
 def varying_knobs(study: Study, importance: pd.DataFrame | None = None) -> tuple[str, ...]:
-    """The knobs that differ between complete trials of the space, in the order of the spec, or the
-    most important first where `importance` (`analysis.importance`) is given; not the family."""
+    """The knobs that differ between complete trials of the space, not the family.
+
+    The most important first where `importance` (`analysis.importance`) is given; of equal ones
+    those that more trials have, then in the order of the spec.
+    """
     frame = _frame(study)
     names = [one.name for one in knobs(study.spec) if one.name != "family"]
     varying = [name for name in names if _varies(frame, f"knob.{name}")]
-    if importance is None or not len(importance):
-        return tuple(varying)
-    weight: Mapping[str, float] = importance.groupby("knob")["importance"].max().to_dict()
-    return tuple(sorted(varying, key=lambda name: -weight.get(name, 0.0)))
+    weight: Mapping[str, float] = {}
+    if importance is not None and len(importance):
+        weight = importance.groupby("knob")["importance"].max().to_dict()
+    num_trials = {name: int(frame[f"knob.{name}"].count()) for name in varying}
+    return tuple(sorted(varying, key=lambda name: (-weight.get(name, 0.0), -num_trials[name])))
 
 
 def _frame(study: Study) -> pd.DataFrame:

@@ -40,6 +40,24 @@ def test_the_most_important_knobs_come_first(study):
     assert knobs == ["knob.lr", "knob.dependency"]
 
 
+def test_knobs_of_all_trials_come_before_those_of_one_family():
+    plain = make_spec().to_dict()
+    plain["space"] |= {
+        "sharing": [
+            {"family": "shared_bottom"},
+            {"family": "mmoe", "num_shared_experts": {"int": [2, 8]}},
+        ]
+    }
+
+    def metrics(config, rng):
+        return {"click.auc": rng.random(), "long_view.auc": rng.random(), "params": 1e6}
+
+    study = make_searched(Spec.from_dict(plain), metrics, 20)
+    *of_all, last = varying_knobs(study)
+    assert "lr" in of_all
+    assert last == "mmoe.num_shared_experts"
+
+
 def many_knobs(num_trials=40):
     """More knobs that vary than there is room for."""
     spec = make_spec()
