@@ -7,7 +7,6 @@ no; 2 could not start; 3 our mistake; 130 interrupted.
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -19,7 +18,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from automtl import __version__, data_cli
+from automtl import __version__, cli_data
+from automtl.cli_doctor import doctor
+from automtl.cli_options import (
+    NO,
+    AsJson,
+    ExecutorName,
+    Overrides,
+    SpecPath,
+    Workers,
+    json_text,
+)
 from automtl.errors import AutomtlError, RunError, SpecError
 
 if TYPE_CHECKING:
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-NO, INTERNAL, INTERRUPTED = 1, 3, 130
+INTERNAL, INTERRUPTED = 3, 130
 
 app = typer.Typer(
     add_completion=False,
@@ -40,24 +49,12 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: a third of the start-up time, and it can be piped
 )
 
-app.add_typer(data_cli.app, name="data")
+app.add_typer(cli_data.app, name="data")
 
-SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file of the search.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a search.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change the spec: search.trials=3."),
-]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Trials at once; as many as fit if left out.")
-]
-ExecutorName = Annotated[
-    Literal["ray", "local"], typer.Option(help="Ray, or one trial at a time in this process.")
-]
 Address = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that runs already.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 # ---- a spec --------------------------------------------------------------------------------
@@ -95,16 +92,19 @@ def validate(spec: SpecPath, overrides: Overrides = None, as_json: AsJson = Fals
         loaded = load_spec(spec, overrides=overrides or ())
     except SpecError as error:
         if as_json:
-            console.emit(_json({"valid": False, "problems": _problems(error)}))
+            console.emit(json_text({"valid": False, "problems": _problems(error)}))
             raise typer.Exit(error.exit_code) from None
         raise
     cached = find_cached(loaded)
     summary = summarize(loaded, features=cached.features if cached else None)
     num_rows = cached.num_rows if cached else None
     if as_json:
-        console.emit(_json({"valid": True, **summary.to_dict(), "num_rows": num_rows}))
+        console.emit(json_text({"valid": True, **summary.to_dict(), "num_rows": num_rows}))
     else:
         console.emit(console.summary_text(summary, num_rows))
+
+
+app.command()(doctor)
 
 
 @app.command()
@@ -113,7 +113,7 @@ def schema() -> None:
     from automtl import console
     from automtl.spec.schema import json_schema
 
-    console.emit(_json(json_schema()))
+    console.emit(json_text(json_schema()))
 
 
 # ---- a search ------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def search(
         planned = dry_run(
             loaded, run_dir, resume=resume, executor=executor, workers=workers, address=address
         )
-        console.emit(_json(planned.to_dict()) if as_json else console.dry_run_text(planned))
+        console.emit(json_text(planned.to_dict()) if as_json else console.dry_run_text(planned))
         return
     if as_json:
         raise typer.BadParameter("is for --dry-run; afterwards: automtl pareto RUN --json")
@@ -225,7 +225,7 @@ def confirm(
     found = _confirm(study, settings, executor=executor, workers=workers, address=address)
     page = _write_report(study, run)
     if as_json:
-        console.emit(_json(to_jsonable(found)))
+        console.emit(json_text(to_jsonable(found)))
         return
     quoted = shlex.quote(str(run))
     next_ = f"next:   automtl export {quoted} --pick knee --to {quoted}/bundle"
@@ -269,7 +269,7 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
     study = Study.open(run)
     summary = study.summary()
     summary["device_s"] = round(device_s(study.trials(), study.spec.trial), 1)
-    console.emit(_json(summary) if as_json else console.status_text(summary))
+    console.emit(json_text(summary) if as_json else console.status_text(summary))
 
 
 @app.command()
@@ -289,11 +289,11 @@ def pareto(
     if trial is not None:
         record = _trial(study, trial)
         if as_json:
-            console.emit(_json(_trial_json(study, record)))
+            console.emit(json_text(_trial_json(study, record)))
         else:
             console.emit(console.trial_comment(study, record) + trial_yaml(study, record))
         return
-    console.emit(_json(_front_json(study)) if as_json else console.front_table(study))
+    console.emit(json_text(_front_json(study)) if as_json else console.front_table(study))
     if not study.front():
         raise typer.Exit(NO)
 
@@ -427,7 +427,7 @@ def fuse(
     from automtl.fusion.text import fusion_text
 
     found = find(place, score, metric=metric, event=event, group=group, value=value, how=how)
-    console.emit(_json(to_jsonable(found)) if as_json else fusion_text(found))
+    console.emit(json_text(to_jsonable(found)) if as_json else fusion_text(found))
 
 
 # ---- the whole -----------------------------------------------------------------------------
@@ -588,10 +588,6 @@ def _trial_json(study: Study, record: TrialRecord) -> dict[str, Any]:
 
 def _finite(metrics: Any) -> dict[str, float | None]:
     return {name: value if value == value else None for name, value in metrics.items()}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 if __name__ == "__main__":

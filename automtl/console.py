@@ -24,12 +24,14 @@ __all__ = [
     "emit",
     "error",
     "front_table",
+    "is_colored",
     "is_terminal",
     "rejected_text",
     "rows_text",
     "scored_text",
     "status_text",
     "summary_text",
+    "time_text",
     "trial_comment",
 ]
 
@@ -60,7 +62,8 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _colored() -> bool:
+def is_colored() -> bool:
+    """Whether what goes to stdout may have colours."""
     return is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
 
 
@@ -88,7 +91,7 @@ def front_table(study: Study, *, color: bool | None = None) -> str:
         ["", *notes],
     ]
     styles = [BOLD, *(BOLD if note == "suggested" else DIM if note else "" for note in notes)]
-    body = aligned(columns, styles if (_colored() if color is None else color) else ())
+    body = aligned(columns, styles if (is_colored() if color is None else color) else ())
     lines = [f"{len(marks.front)} of {complete} complete trials are on the front."]
     if marks.reference is not None and len(shown) > 1:
         zero = f"single_task {marks.reference.id}"
@@ -280,7 +283,7 @@ def dry_run_text(found: DryRun) -> str:
                 f"{text.count(burst.examples_per_s)} examples/s"
                 for burst in found.bursts
             ],
-            "time": _time_text(found),
+            "time": time_text(found),
         }
     )
 
@@ -294,7 +297,8 @@ def _examples_text(found: DryRun) -> str:
     return text_
 
 
-def _time_text(found: DryRun) -> str:
+def time_text(found: DryRun) -> str:
+    """`3m10s to 9m05s: an estimate, …`; "" where nothing could be timed."""
     if found.seconds is None:
         return ""
     low, high = (text.duration(one) for one in found.seconds)

@@ -34,9 +34,9 @@ class MovingLine:
         )
         self._live.start()
 
-    def say(self, line: str, *, style: str = "") -> None:
-        """A line that stays."""
-        self._console.print(_text(line, style=style))
+    def say(self, line: str, *, style: str = "", whole: bool = False) -> None:
+        """A line that stays, cut at the terminal's edge unless all of it is to be read."""
+        self._console.print(_text(line, style=style, whole=whole))
 
     def stop(self) -> None:
         self._live.stop()
@@ -47,8 +47,8 @@ class MovingLine:
         return _text(whole if len(whole) < self._console.width else "\n".join(parts))
 
 
-def _text(line: str, *, style: str = "") -> Text:
-    """As it stands: no markup, cut at the terminal's edge."""
+def _text(line: str, *, style: str = "", whole: bool = False) -> Text:
+    """As it stands: no markup."""
     from rich.text import Text
 
-    return Text(line, style=style, no_wrap=True, overflow="ellipsis")
+    return Text(line, style=style, no_wrap=not whole, overflow="fold" if whole else "ellipsis")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from automtl.analysis import text
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 BAR = 12  # characters
+MAX_WARNINGS = 5  # about the rows, before a search
 RECENT = 10  # complete trials that the growth of the hypervolume is told of
 
 
@@ -51,9 +53,9 @@ class LineProgress:
     def __init__(self, spec: Spec, stream: TextIO) -> None:
         self._spec, self._stream = spec, stream
 
-    def on_start(self, study: Study, ladder: Ladder) -> None:
+    def on_start(self, study: Study, ladder: Ladder, warnings: Sequence[str] = ()) -> None:
         self._study, self._pace = study, Pace(self._spec, study, ladder)
-        for line in _first_lines(self._spec, self._pace, ladder):
+        for line in [*_first_lines(self._spec, self._pace, ladder), *_warning_lines(warnings)]:
             self._write(line)
 
     def on_trial(self, record: TrialRecord) -> None:
@@ -81,10 +83,12 @@ class LiveProgress:
         self._spec = spec
         self._moving = MovingLine(stream, self._line)
 
-    def on_start(self, study: Study, ladder: Ladder) -> None:
+    def on_start(self, study: Study, ladder: Ladder, warnings: Sequence[str] = ()) -> None:
         self._study, self._pace = study, Pace(self._spec, study, ladder)
         for line in _first_lines(self._spec, self._pace, ladder):
             self._moving.say(line)
+        for line in _warning_lines(warnings):
+            self._moving.say(line, style="yellow", whole=True)
         self._read()
         self._moving.start()
 
@@ -234,6 +238,13 @@ def _first_lines(spec: Spec, pace: Pace, ladder: Ladder) -> list[str]:
     judged = f", judged after {rungs} of {largest(spec.search.epochs):g} epochs" if rungs else ""
     lines = [f"searching {spec.name}: {pace.total} trials{before}{judged}"]
     return [*lines, f"note: {ladder.why}"] if ladder.why else lines
+
+
+def _warning_lines(warnings: Sequence[str]) -> list[str]:
+    lines = [f"warning: {one}" for one in warnings[:MAX_WARNINGS]]
+    if len(warnings) > MAX_WARNINGS:
+        lines.append(f"warning: {len(warnings) - MAX_WARNINGS} more, see automtl doctor")
+    return lines
 
 
 def _last_lines(study: Study) -> list[str]:

@@ -81,26 +81,36 @@ class DryRun:
         """The same as plain JSON data."""
         return asdict(self)
 
+    def time_dict(self) -> dict[str, Any]:
+        """Only what tells of time: a step of training by family, in ms, and seconds of all."""
+        return {
+            "step_ms": {burst.family: round(burst.step_ms, 3) for burst in self.bursts},
+            "num_trials": self.num_trials,
+            "workers": self.workers,
+            "seconds": self.seconds,
+            "ends_by": self.ends_by,
+        }
+
 
 def dry_run(
     spec: Spec,
-    run_dir: Path,
+    run_dir: Path | None,
     *,
     resume: bool = False,
     executor: Literal["ray", "local"] = "ray",
     workers: int | None = None,
     address: str | None = None,
 ) -> DryRun:
-    """What `run_search` would do with the same arguments.
+    """What `run_search` would do with the same arguments; `run_dir` None: in a new directory.
 
     Times a short burst of training of a few models where the rows are encoded. Raises RunError
     where the search could not start in `run_dir`.
     """
-    study = Study.open(run_dir) if resume else None
-    if study is None:
-        check_new(run_dir)
-    else:
+    study = Study.open(run_dir) if resume and run_dir is not None else None
+    if study is not None:
         study.check_spec(spec)
+    elif run_dir is not None:
+        check_new(run_dir)
     done = [] if study is None else [one for one in study.trials() if one.state != "running"]
     data = find_cached(spec)
     ladder = make_ladder(spec, _positives(spec, data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from automtl.search.fidelity import Ladder
@@ -13,8 +14,9 @@ __all__ = ["Progress", "Silent"]
 class Progress(Protocol):
     """Called in the process that searches, between trials; it decides nothing."""
 
-    def on_start(self, study: Study, ladder: Ladder) -> None:
-        """The search begins or goes on; trials are judged at the rungs of `ladder`."""
+    def on_start(self, study: Study, ladder: Ladder, warnings: Sequence[str] = ()) -> None:
+        """The search begins or goes on; trials are judged at the rungs of `ladder`. `warnings` are
+        about the rows, a sentence each."""
 
     def on_trial(self, record: TrialRecord) -> None:
         """A trial has ended: complete, pruned or failed."""
@@ -26,7 +28,7 @@ class Progress(Protocol):
 class Silent:
     """Says nothing."""
 
-    def on_start(self, study: Study, ladder: Ladder) -> None:
+    def on_start(self, study: Study, ladder: Ladder, warnings: Sequence[str] = ()) -> None:
         pass
 
     def on_trial(self, record: TrialRecord) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from automtl.data.cache import open_data
+from automtl.doctor.checkup import check_before_search
 from automtl.rundir import check_new
 from automtl.search.disk import disk_failures_explained
 from automtl.search.executor import make_executor
@@ -37,9 +38,9 @@ def run_search(
     `rundir.NOT_COMPARED`) and of the same rows. `workers` is how many trials run at once, by
     default as many as the machine has room for; `address` names a Ray cluster that runs already.
 
-    Raises RunError (the directory, or a full disk), DataError (the rows), SearchFailedError (no
-    trial succeeded). After KeyboardInterrupt, a kill or a full disk, `resume` loses no finished
-    trial and repeats none.
+    Raises RunError (the directory, or a full disk), DataError (the rows cannot be used, or a
+    search over them says nothing), SearchFailedError (no trial succeeded). After
+    KeyboardInterrupt, a kill or a full disk, `resume` loses no finished trial and repeats none.
     """
     progress = progress or Silent()
     if resume:
@@ -47,9 +48,11 @@ def run_search(
         study.check_spec(spec)
         data = open_data(spec)
         study.check_data(data)
+        warnings: list[str] = []  # they were told when it began
     else:
         check_new(run_dir)
         data = open_data(spec)
+        warnings = check_before_search(spec, data)
         study = Study.create(run_dir, spec, data)
     with disk_failures_explained(study.run_dir, go_on="go on with --resume"), study.writing():
         study.set_budget(budget(spec))
@@ -61,7 +64,7 @@ def run_search(
             tasks=data.tasks,
             progress=progress,
         )
-        progress.on_start(study, ladder)
+        progress.on_start(study, ladder, warnings)
         try:
             if not loop.is_finished():
                 watchdog = Watchdog(study.alive_dir, stall_s=60 * spec.trial.stall_minutes)

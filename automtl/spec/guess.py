@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from automtl.errors import UserError
 
-__all__ = ["ColumnInfo", "Guess", "TaskGuess", "guess"]
+__all__ = ["ColumnInfo", "Guess", "TaskGuess", "guess", "is_time_name"]
 
 CLICK = ("click", "clicks", "clicked", "clk", "ctr")
 FUNNEL = (  # seen only after a click, if there is one
@@ -240,6 +240,12 @@ def _split(columns: Sequence[ColumnInfo]) -> tuple[dict[str, Any], str | None]:
     for column in sorted(times, key=lambda one: one.kind != "date"):
         return {"time": column.name, **shares}, column.name
     return {"random": True, **shares}, None
+
+
+def is_time_name(name: str) -> bool:
+    """Whether a column of this name may say when a row happened."""
+    column = ColumnInfo(name=name, kind="int", num_unique=0, num_null=0, num_rows=0)
+    return _has(column, TIMES) and not _has(column, OUTCOMES) and not _is_id(column)
 
 
 # ---- words ---------------------------------------------------------------------------------

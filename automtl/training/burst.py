@@ -19,12 +19,19 @@ SAMPLE_ROWS = 16_384  # validation rows that are scored to see how fast that goe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burst:
-    """Rows a second, in training and in scoring, of one model; `params` is its size."""
+    """Rows a second, in training and in scoring, of one model; `params` is its size, `batch_size`
+    the rows of a step of its training."""
 
     family: str
     params: float
+    batch_size: int
     examples_per_s: float
     scored_per_s: float
+
+    @property
+    def step_ms(self) -> float:
+        """What one step of training takes."""
+        return 1000 * self.batch_size / self.examples_per_s
 
 
 def measure_burst(
@@ -70,6 +77,7 @@ def measure_burst(
     return Burst(
         family=config.model.family,
         params=trainer.costs["params"],
+        batch_size=batch,
         examples_per_s=speed,
         scored_per_s=len(trainer.data.rows("valid")) / scoring_s,
     )

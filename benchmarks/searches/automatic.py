@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class _Notes:
     epochs: float = 0.0
     found: list[Found] = field(default_factory=list)
 
-    def on_start(self, study: Study, ladder: Ladder) -> None:
+    def on_start(self, study: Study, ladder: Ladder, warnings: Sequence[str] = ()) -> None:
         self._weights = study.weights_dir
 
     def on_trial(self, record: TrialRecord) -> None:

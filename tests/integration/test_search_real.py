@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ class Notes:
     def __init__(self) -> None:
         self.seen: list[str] = []
 
-    def on_start(self, study: Study, ladder: Ladder) -> None:
+    def on_start(self, study: Study, ladder: Ladder, warnings: Sequence[str] = ()) -> None:
         self.seen.append(f"start of {study.budget}")
 
     def on_trial(self, record: TrialRecord) -> None:

@@ -79,6 +79,7 @@ def test_the_commands(run):
     [
         "init",
         "validate",
+        "doctor",
         "schema",
         "search",
         "confirm",

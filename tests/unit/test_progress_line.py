@@ -104,6 +104,21 @@ def test_why_there_are_fewer_rungs_and_why_it_ended_are_said_once(stream):
     assert "rejected: 7 configurations that break a constraint, not trained\n" in shown
 
 
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["pipe", "terminal"])
+def test_warnings_about_the_rows_are_said_in_full_the_first_of_many(stream):
+    study = make_study(0, num_failed=0)
+    told = progress(study.spec, stream)
+    long = "data.numeric: x: LEAK? " + 10 * "alone it tells click with an AUC of 0.9912 "
+    told.on_start(study, Ladder(rungs=()), [long + "END", *(f"warning {n}" for n in range(6))])
+    told.on_end(study)
+    shown = stream.getvalue()
+    assert "warning: data.numeric: x: LEAK?" in shown
+    assert "END" in shown
+    assert "warning: warning 3" in shown
+    assert "warning 4" not in shown
+    assert "warning: 2 more, see automtl doctor" in shown
+
+
 def test_a_terminal_gets_a_moving_line_and_the_failures():
     stream = Terminal()
     told = watch(make_study(6, num_failed=1, num_pruned=1), stream)

@@ -1,0 +1,1 @@
+"""What is wrong with the rows of a spec, before an hour is spent on them."""
