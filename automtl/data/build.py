@@ -25,6 +25,7 @@ from automtl.data.ahead import ahead
 from automtl.data.arrays import ArrayWriter
 from automtl.data.batch import Batch, Run
 from automtl.data.encode import Encoder
+from automtl.data.expression import label_columns
 from automtl.data.fit import Gathered
 from automtl.data.source import FileSource, FrameSource, Source
 from automtl.data.split import (
@@ -217,7 +218,7 @@ def source_columns(spec: Spec) -> list[str]:
     """The columns that the spec names: features, labels, and what the split reads."""
     data = spec.data
     names = [*data.categorical, *data.numeric, *data.sequence]
-    names += [task.label for task in spec.tasks.values()]
+    names += [name for task in spec.tasks.values() for name in label_columns(task.label)]
     split = split_column(data.split)
     return list(dict.fromkeys([*names, *([split] if split is not None else [])]))
 

@@ -18,6 +18,7 @@ import polars as pl
 from automtl.config import FeatureSchema, TaskSchema, from_jsonable, to_jsonable
 from automtl.data.batch import Batch, Run
 from automtl.data.columns import check_columns
+from automtl.data.expression import label_columns
 from automtl.data.kinds.categorical import categorical_ids
 from automtl.data.kinds.sequence import sequence_ids
 from automtl.data.labels import label_matrix
@@ -43,7 +44,7 @@ class Inputs:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Encoder:
     """Everything fitted: vocabularies (the keys of a table in the order of their ids), scalings
-    of the numeric columns, and the tasks with their label columns."""
+    of the numeric columns, and the tasks with their labels (a column or an expression of some)."""
 
     features: FeatureSchema
     tasks: tuple[TaskSchema, ...]
@@ -103,7 +104,8 @@ class Encoder:
     def labels(self, rows: pl.DataFrame | Batch) -> npt.NDArray[np.float32]:
         """labels_NK in the labels' own units, NaN where not observed (see `labels.py`)."""
         batch = rows if isinstance(rows, Batch) else Batch(rows)
-        check_columns(self.label_columns.values(), batch.columns, source="rows with labels")
+        names = [name for label in self.label_columns.values() for name in label_columns(label)]
+        check_columns(names, batch.columns, source="rows with labels")
         [labels_NK] = batch.checked([partial(label_matrix, batch, self.label_columns, self.tasks)])
         return labels_NK
 

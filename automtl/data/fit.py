@@ -20,6 +20,7 @@ from automtl.config import CategoricalFeature, FeatureSchema, SequenceFeature, T
 from automtl.data.batch import Batch, Run
 from automtl.data.columns import check_columns
 from automtl.data.encode import Encoder
+from automtl.data.expression import label_columns
 from automtl.data.kinds.categorical import CategoricalFit
 from automtl.data.kinds.numeric import NumericFit, numeric_features
 from automtl.data.kinds.sequence import SequenceFit
@@ -65,7 +66,8 @@ class Gathered:
     def columns(self) -> list[str]:
         """The columns that are read: those of features and labels."""
         data = self._spec.data
-        names = [*data.categorical, *data.numeric, *data.sequence, *self._label_columns.values()]
+        names = [*data.categorical, *data.numeric, *data.sequence]
+        names += [name for label in self._label_columns.values() for name in label_columns(label)]
         return list(dict.fromkeys(names))
 
     def add(self, batch: Batch, side_N: Sides, run: Run | None = None) -> None:

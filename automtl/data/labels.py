@@ -19,16 +19,17 @@ import polars as pl
 from automtl.config import TaskSchema
 from automtl.data.batch import Batch
 from automtl.data.columns import ColumnError, Wrong, as_numbers, row_of
+from automtl.data.evaluate import BOOLEANS, label_values
+from automtl.data.expression import is_column
 from automtl.data.scaling import Moments
 
 __all__ = ["LabelStats", "label_matrix"]
 
 Labels = npt.NDArray[np.float32]
-BOOLEANS = {"True": "1", "true": "1", "False": "0", "false": "0"}  # as programs write them
 
 
-def label_matrix(batch: Batch, columns: Mapping[str, str], tasks: Sequence[TaskSchema]) -> Labels:
-    """labels_NK in the order of `tasks`; `columns` maps a task to its label's column.
+def label_matrix(batch: Batch, labels: Mapping[str, str], tasks: Sequence[TaskSchema]) -> Labels:
+    """labels_NK in the order of `tasks`; `labels` maps a task to its column or expression.
 
     Raises ColumnError for every task with an observed label that is not 0 or 1 (binary), not finite
     in float32 (regression), or not above 0 (`lognormal`).
@@ -39,10 +40,11 @@ def label_matrix(batch: Batch, columns: Mapping[str, str], tasks: Sequence[TaskS
 
     def observed(task: TaskSchema) -> npt.NDArray[np.float64]:
         if task.name not in done:
-            values_N = _numbers(batch[columns[task.name]], task)
+            raw = label_values(batch, labels[task.name])
+            values_N = _numbers(raw, task)
             if task.given is not None:
                 values_N = np.where(observed(by_name[task.given]) == 1, values_N, np.nan)
-            problems.extend(_wrong_values(values_N, batch[columns[task.name]], task))
+            problems.extend(_wrong_values(values_N, raw, task))
             done[task.name] = values_N
         return done[task.name]
 
@@ -81,8 +83,14 @@ def _wrong_values(
         return []
     row = row_of(pl.Series(wrong_N))
     count = f"{int(wrong_N.sum())} of the {len(column)} rows read with it are like this"
-    place = f"column {column.name!r} (label of task {task.name!r})"
+    place = _place(column.name, task)
     return [Wrong(place, f"{column[row]!r} {rule}; {count}", row)]
+
+
+def _place(label: str, task: TaskSchema) -> str:
+    if is_column(label):
+        return f"column {label!r} (label of task {task.name!r})"
+    return f"label {label!r} of task {task.name!r}"
 
 
 class LabelStats:
@@ -116,12 +124,12 @@ class LabelStats:
             self._highs[index] = max(self._highs[index], other._highs[index])
             self._moments[index].merge(other._moments[index])
 
-    def problems(self, columns: Mapping[str, str], *, split: str) -> list[str]:
+    def problems(self, labels: Mapping[str, str], *, split: str) -> list[str]:
         """A line for every task whose observed labels, those of `split`, are all the same."""
         problems = []
         for index, task in enumerate(self._tasks):
             where = f"{split} rows" + (f" after {task.given!r} = 1" if task.given else "")
-            place = f"column {columns[task.name]!r} (label of task {task.name!r})"
+            place = _place(labels[task.name], task)
             way_out = "a task needs different labels in train and valid; check column and split"
             count, low = self._counts[index], self._lows[index]
             if count == 0:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from automtl.analysis import text
 from automtl.data.build import raw_columns
 from automtl.data.cache import EncodedData, open_data
+from automtl.data.expression import label_columns
 from automtl.data.paths import data_files
 from automtl.data.read import column_names
 from automtl.data.synthetic import generate
@@ -66,8 +67,12 @@ class Source:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """The label columns of the data -> their task."""
-        return {task.label: name for name, task in self.spec.tasks.items()}
+        """The columns of the data that labels are made of -> their task."""
+        return {
+            column: name
+            for name, task in self.spec.tasks.items()
+            for column in label_columns(task.label)
+        }
 
     def predict(self, trained: Trained, split: str) -> dict[str, NDArray[np.float64]]:
         """Predictions [N] by key for the rows of a split."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from automtl.data.expression import ExpressionError, label_columns
 from automtl.data.paths import data_files
 from automtl.data.sets.registry import written_by
 from automtl.errors import DataError
@@ -49,6 +51,25 @@ def features_of(raw: Raw) -> Iterator[Feature]:
                 yield Feature(name, kind, ("data", kind, key))
 
 
+def labels_of(raw: Raw) -> dict[str, tuple[str, ...]]:
+    """The columns that each task's label needs, where that can be told."""
+    found = {}
+    for name, task in tasks_of(raw).items():
+        if isinstance(label := get(task, "label"), str):
+            with suppress(ExpressionError):
+                found[name] = label_columns(label)
+    return found
+
+
+def _label_texts(raw: Raw) -> Iterator[Problem]:
+    for name, task in tasks_of(raw).items():
+        if isinstance(label := get(task, "label"), str):
+            try:
+                label_columns(label)
+            except ExpressionError as error:
+                yield Problem(loc=("tasks", name, "label"), rule=error.rule, hint=error.hint)
+
+
 def generated_columns(generate: Any) -> tuple[str, ...]:
     """The columns that `data.generate` makes and a spec may use; none where that cannot be told."""
     match generate:
@@ -67,8 +88,9 @@ def _generated(raw: Raw) -> Iterator[Problem]:
     known = generated_columns(get(raw, "data", "generate"))
     named = [(feature.column, feature.loc, True) for feature in features_of(raw)]
     named += [
-        (get(task, "label"), ("tasks", name, "label"), False)
-        for name, task in tasks_of(raw).items()
+        (column, ("tasks", name, "label"), False)
+        for name, columns in labels_of(raw).items()
+        for column in columns
     ]
     named += [
         (get(raw, "data", "split", key), ("data", "split", key), False)
@@ -115,11 +137,8 @@ def _listed_once(raw: Raw) -> Iterator[Problem]:
 
 
 def _no_leaks(raw: Raw) -> Iterator[Problem]:
-    labels = {
-        task["label"]: name
-        for name, task in tasks_of(raw).items()
-        if isinstance(task, Mapping) and isinstance(task.get("label"), str)
-    }
+    # of several columns each may be a feature: a ratio does not tell its parts
+    labels = {columns[0]: name for name, columns in labels_of(raw).items() if len(columns) == 1}
     split = get(raw, "data", "split", "column")
     made_up = get(raw, "data", "generate") is not None
     for feature in features_of(raw):
@@ -188,6 +207,7 @@ def check_files(raw: Raw, base_dir: Path) -> Iterator[Problem]:
 
 DATA_RULES: tuple[Callable[[Raw], Iterator[Problem]], ...] = (
     _source,
+    _label_texts,
     _generated,
     _listed_once,
     _no_leaks,

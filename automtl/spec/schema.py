@@ -59,8 +59,9 @@ Seed = Annotated[int, SEED]
 class TaskSpec(Block):
     """One label to predict."""
 
-    label: Annotated[str, Text(what="a column name")] = Field(
-        description="the column of the label", examples=["is_click"]
+    label: Annotated[str, Text(what="a column name or an expression")] = Field(
+        description="the column of the label, or an expression of some: rating >= 4",
+        examples=["is_click"],
     )
     type: Annotated[TaskKind, OneOf(get_args(TaskKind))] = Field(
         "binary", description="binary: 0 or 1; regression: a number"
