@@ -209,7 +209,7 @@ def open_source(spec: Spec) -> Source:
     """The rows of `spec`, to be read in batches."""
     data = spec.data
     if data.path is not None:
-        return FileSource(spec.data_files())
+        return FileSource(spec.data_files(), encoding=data.encoding)
     assert data.generate is not None
     return FrameSource(generate(data.generate), f"data.generate {data.generate.name}")
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automtl.config import FeatureSchema, TaskSchema, from_jsonable, to_jsonable
+from automtl.data.files import open_bytes, stamp
 from automtl.data.paths import cache_root
 from automtl.errors import DataError
 
@@ -44,6 +45,7 @@ META_FILE = "meta.json"
 ARRAYS = {"ids": "int32", "numeric": "float32", "labels": "float32", "rows": "int64"}
 OURS_ASIDE = re.compile(r"\.[0-9a-f]{16}(\.[0-9a-f]{8}){1,2}")
 MAX_HEADER_BYTES = 256  # before the values of an .npy file
+DIGEST_BLOCK = 1 << 20  # bytes
 ABANDONED_AFTER_S = 24 * 3600.0
 
 
@@ -213,11 +215,7 @@ def _key(spec: Spec) -> str:
     """
     return _digest(
         spec,
-        [
-            (str(file.resolve()), stat.st_size, stat.st_mtime_ns)
-            for file in spec.data_files()
-            for stat in [file.stat()]
-        ],
+        [stamp(file) for file in spec.data_files()],
     )
 
 
@@ -225,9 +223,16 @@ def _fingerprint(spec: Spec) -> str:
     """What the rows are, wherever the files lie: a file counts by its content."""
     digests = []
     for file in spec.data_files():
-        with file.open("rb") as stream:
-            digests.append(hashlib.file_digest(stream, "blake2b").hexdigest())
+        with open_bytes(file) as stream:
+            digests.append(_digest_of(stream))
     return _digest(spec, digests)
+
+
+def _digest_of(stream: Any) -> str:
+    digest = hashlib.blake2b()
+    while block := stream.read(DIGEST_BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _digest(spec: Spec, files: Sequence[object]) -> str:

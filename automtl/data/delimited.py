@@ -6,17 +6,16 @@ pyarrow reads them: unlike polars it stops at a row with too few fields, and dec
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pc
 
+from automtl.data.files import Place, open_bytes, size_of, suffixes_of
 from automtl.data.parquet import ERRORS, unreadable
 from automtl.errors import DataError
 
@@ -25,22 +24,24 @@ __all__ = ["COMPRESSIONS", "UTF8", "delimited_batches", "delimited_names"]
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 UTF8 = "utf8"
 BLOCK = 16 << 20  # bytes of a batch; no row may be longer
+REPLACEMENT = "\ufffd"  # what stands for bytes that are no letters
 LONGEST_HEADER = 1 << 20
 
 
-def delimited_names(file: Path, separator: str, *, encoding: str = UTF8) -> list[str]:
+def delimited_names(file: Place, separator: str, *, encoding: str = UTF8) -> list[str]:
     """The names in its first line. Raises DataError where there is none, or a name stands twice."""
     try:
         with _opened(file) as (stream, _):
             start = stream.read(LONGEST_HEADER)
-        decoder = codecs.getincrementaldecoder(encoding)()
-        text = decoder.decode(start).removeprefix("\ufeff")
+        text = start.decode(encoding, errors="replace").removeprefix("\ufeff")
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         names = next((row for row in rows if row), [])
-    except UnicodeDecodeError as error:
-        raise _not_decoded(file, encoding) from error
+    except DataError:
+        raise
     except (*ERRORS, csv.Error) as error:
         raise unreadable(file, error) from error
+    if any(REPLACEMENT in name for name in names):
+        raise _not_decoded(file, encoding)
     if not names:
         raise DataError(f"{file}: is empty; write a header line and rows, or leave it out")
     if twice := [name for name in names if names.count(name) > 1]:
@@ -49,7 +50,7 @@ def delimited_names(file: Path, separator: str, *, encoding: str = UTF8) -> list
 
 
 def delimited_batches(
-    file: Path, separator: str, columns: Sequence[str], *, encoding: str = UTF8
+    file: Place, separator: str, columns: Sequence[str], *, encoding: str = UTF8
 ) -> Iterator[tuple[pa.RecordBatch, float]]:
     """The rows in order, and the share of the file that has been read with each batch.
 
@@ -62,6 +63,8 @@ def delimited_batches(
             reader = _reader(stream, separator, columns, encoding, names, bad_rows)
             for batch in reader:
                 yield batch.select(list(columns)), done()
+        except DataError:
+            raise
         except (*ERRORS, UnicodeDecodeError) as error:
             raise _explained(file, separator, encoding, names, bad_rows, error) from error
 
@@ -104,17 +107,19 @@ def _reader(
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[tuple[Any, Any]]:
+def _opened(place: Place) -> Iterator[tuple[Any, Callable[[], float]]]:
     """The bytes of the file, unpacked, and what says which share of it has been read."""
-    with pa.OSFile(str(file)) as raw:
-        size = max(1, raw.size())
-        packed = COMPRESSIONS.get(file.suffix.lower())
-        stream = raw if packed is None else pa.CompressedInputStream(raw, packed)
+    size = max(1, size_of(place))
+    packed = COMPRESSIONS.get((suffixes_of(place) or [""])[-1])
+    with open_bytes(place) as raw:
+        stream = pa.PythonFile(raw, mode="r")
+        if packed is not None:
+            stream = pa.CompressedInputStream(stream, packed)
         yield stream, lambda: min(1.0, raw.tell() / size)
 
 
 def _explained(
-    file: Path,
+    file: Place,
     separator: str,
     encoding: str,
     names: Sequence[str],
@@ -139,7 +144,7 @@ def _explained(
     return unreadable(file, error)
 
 
-def _number_of(file: Path, separator: str, encoding: str, names: Sequence[str]) -> int | None:
+def _number_of(file: Place, separator: str, encoding: str, names: Sequence[str]) -> int | None:
     """The line of the first row that does not have as many fields as the header, from 1."""
     bad_rows: list[Any] = []
     try:
@@ -154,7 +159,7 @@ def _number_of(file: Path, separator: str, encoding: str, names: Sequence[str]) 
     return bad_rows[0].number if bad_rows else None
 
 
-def _not_decoded(file: Path, encoding: str) -> DataError:
+def _not_decoded(file: Place, encoding: str) -> DataError:
     """With the first line that is not in the encoding."""
     place = ""
     with _opened(file) as (stream, _):

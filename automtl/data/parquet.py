@@ -7,34 +7,37 @@ is what counting and looking up need (benchmarks/data.py has both readers side b
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from automtl.data.batch import is_text
+from automtl.data.files import Place, open_bytes
 from automtl.errors import DataError
 
 __all__ = ["ERRORS", "parquet_batches", "parquet_names", "parquet_num_rows", "unreadable"]
 
-# what a damaged file may raise; pyarrow's own errors are ValueError, OSError, KeyError or these
-ERRORS = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError, MemoryError)
+# what a damaged file may raise: pyarrow's own errors are one of these
+ERRORS = (OSError, ValueError, KeyError, OverflowError, MemoryError, NotImplementedError)
 
 
-def parquet_names(file: Path) -> list[str]:
+def parquet_names(file: Place) -> list[str]:
     """The names of its columns, from its footer."""
     with _opened(file) as opened:
         return list(opened.schema_arrow.names)
 
 
-def parquet_num_rows(file: Path) -> int:
+def parquet_num_rows(file: Place) -> int:
     """From its footer."""
     with _opened(file) as opened:
         return int(opened.metadata.num_rows)
 
 
 def parquet_batches(
-    file: Path, columns: Sequence[str], *, batch_rows: int
+    file: Place, columns: Sequence[str], *, batch_rows: int
 ) -> Iterator[pa.RecordBatch]:
     """The rows in order; raises DataError where the file is damaged."""
     with _opened(file) as opened:
@@ -52,23 +55,24 @@ def parquet_batches(
             yield batch.select(list(columns))
 
 
-class _opened:
+@contextmanager
+def _opened(place: Place, *, read_dictionary: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
     """An open file; raises DataError where it is none."""
-
-    def __init__(self, file: Path, *, read_dictionary: Sequence[str] = ()) -> None:
+    with ExitStack() as stack:
         try:
-            self._file = pq.ParquetFile(str(file), read_dictionary=list(read_dictionary))
+            source: Any = str(place)
+            if not isinstance(place, Path):
+                source = stack.enter_context(open_bytes(place))
+            file = pq.ParquetFile(source, read_dictionary=list(read_dictionary))
+        except DataError:
+            raise
         except ERRORS as error:
-            raise unreadable(file, error) from error
-
-    def __enter__(self) -> pq.ParquetFile:
-        return self._file
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+            raise unreadable(place, error) from error
+        stack.callback(file.close)
+        yield file
 
 
-def unreadable(file: Path | str, error: BaseException) -> DataError:
+def unreadable(file: Place, error: BaseException) -> DataError:
     """What to raise for a file that its library cannot read."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return DataError(f"{file}: cannot be read, it may be cut short or damaged: {reason}")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from automtl.data.batch import Batch
 from automtl.data.columns import check_columns
 from automtl.data.delimited import COMPRESSIONS, UTF8, delimited_batches, delimited_names
+from automtl.data.files import Place, partition, size_of, suffixes_of
 from automtl.data.parquet import parquet_batches, parquet_names, parquet_num_rows
 from automtl.errors import DataError
 
@@ -51,7 +52,7 @@ class FrameSource:
 class FileSource:
     """The rows of all files, one after the other."""
 
-    def __init__(self, files: Sequence[Path], *, encoding: str = UTF8) -> None:
+    def __init__(self, files: Sequence[Place], *, encoding: str = UTF8) -> None:
         self._files, self._encoding = files, encoding
 
     def num_rows(self) -> int | None:
@@ -60,7 +61,7 @@ class FileSource:
         return sum(parquet_num_rows(file) for file in self._files)
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
-        sizes = [file.stat().st_size for file in self._files]
+        sizes = [size_of(file) for file in self._files]
         total, before, start = max(1, sum(sizes)), 0, 0
         types: dict[str, pl.DataType] = {}
         for file, size in zip(self._files, sizes, strict=True):
@@ -81,7 +82,20 @@ class FileSource:
                 start += batch.height
             before += size
 
-    def _read(self, file: Path, columns: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, float]]:
+    def _read(self, file: Place, columns: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, float]]:
+        """Columns that the file lacks are those that the directories above it name."""
+        names, of_all = _own_columns(file, self._encoding), partition(file)
+        own = [name for name in columns if name in names] or names[:1]
+        for rows, share in self._read_own(file, own):
+            added = {
+                name: _repeated(of_all[name], rows.num_rows) for name in columns if name not in own
+            }
+            arrays = [added[name] if name in added else rows.column(name) for name in columns]
+            yield pa.RecordBatch.from_arrays(arrays, names=list(columns)), share
+
+    def _read_own(
+        self, file: Place, columns: Sequence[str]
+    ) -> Iterator[tuple[pa.RecordBatch, float]]:
         if (text := separator(file)) is not None:
             yield from delimited_batches(file, text, columns, encoding=self._encoding)
             return
@@ -90,7 +104,9 @@ class FileSource:
             seen += rows.num_rows
             yield rows, seen / num_rows
 
-    def _check_types(self, types: dict[str, pl.DataType], rows: pa.RecordBatch, file: Path) -> None:
+    def _check_types(
+        self, types: dict[str, pl.DataType], rows: pa.RecordBatch, file: Place
+    ) -> None:
         """Integer widths may differ between files, text and numbers may not mix."""
         for name, dtype in polars_types(rows.schema).items():
             first = types.setdefault(name, dtype)
@@ -110,16 +126,25 @@ def polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:
     return dict(pl.DataFrame(pl.from_arrow(pa.schema(plain).empty_table())).schema)
 
 
-def column_names(file: Path, *, encoding: str = UTF8) -> list[str]:
-    """The names of one file's columns, from its first bytes or its footer."""
+def column_names(file: Place, *, encoding: str = UTF8) -> list[str]:
+    """The names of one file's columns, from its first bytes or its footer, then those that the
+    directories above it say: `day` in `day=2022-05-01/part-0.parquet`."""
+    return list(dict.fromkeys([*_own_columns(file, encoding), *partition(file)]))
+
+
+def _own_columns(file: Place, encoding: str) -> list[str]:
     if (text := separator(file)) is None:
         return parquet_names(file)
     return delimited_names(file, text, encoding=encoding)
 
 
-def separator(file: Path) -> str | None:
+def _repeated(value: str, count: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), [value])
+
+
+def separator(file: Place) -> str | None:
     """The separator of a text file, None for Parquet; raises DataError for another kind."""
-    suffixes = [suffix.lower() for suffix in file.suffixes]
+    suffixes = suffixes_of(file)
     if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()
     elif suffixes and suffixes[-1] in (".parquet", ".pq"):

@@ -49,6 +49,7 @@ Sides = npt.NDArray[np.int8]
 SPLITS = ("train", "valid", "test")
 TRAIN, VALID, TEST = range(3)
 LEFT_OUT = -1  # on no side: in the gap before a cut in time
+BY_LIMITS = np.array([TRAIN, LEFT_OUT, VALID, LEFT_OUT, TEST], dtype=np.int8)  # see Cuts.passed
 HASH_RANGE = 2.0**64
 MOST_KNOWN = 1 << 21  # groups whose side is remembered
 
@@ -102,14 +103,15 @@ class ByTime:
 
     @property
     def rule(self) -> dict[str, Any]:
-        cuts = {"valid_from": self.cuts.valid_from, "test_from": self.cuts.test_from}
-        return {"time": self.name} | {key: _plain(value) for key, value in cuts.items()}
+        limits = ("train_until", "valid_from", "valid_until", "test_from")
+        return {"time": self.name} | {key: _plain(getattr(self.cuts, key)) for key in limits}
 
     def sides(self, batch: Batch) -> Sides:
         coded = batch.coded(self.name)
         if coded is None:
-            return self.cuts.steps(batch[self.name])
-        return np.append(self.cuts.steps(coded.values), np.int8(LEFT_OUT)).take(coded.codes_N)
+            return BY_LIMITS.take(self.cuts.passed(batch[self.name]))
+        side_D = BY_LIMITS.take(self.cuts.passed(coded.values))
+        return np.append(side_D, np.int8(LEFT_OUT)).take(coded.codes_N)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +194,9 @@ def make_splitter(split: SplitSpec, *, num_rows: int | None, times: TimeCounts |
     match split:
         case object(column=str(name)):
             return ByColumn(name)
-        case object(time=str(name), valid=valid, test=test):
+        case object(time=str(name), gap=gap, valid=valid, test=test):
             assert times is not None
-            return ByTime(name, times.cuts(valid=valid, test=test))
+            return ByTime(name, times.cuts(valid=valid, test=test, gap=gap))
         case object(group=str(name), valid=valid, test=test, seed=seed):
             return ByGroup(name, valid, test, seed)
         case object(random=True, valid=valid, test=test, seed=seed):

@@ -8,6 +8,7 @@ Shapes: N values, T distinct times.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,27 +23,31 @@ from automtl.errors import DataError
 __all__ = ["Cuts", "TimeCounts"]
 
 MANY_PENDING = 1 << 18  # distinct times that wait to be added up
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 TextOf = Literal["int", "float", "date"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cuts:
-    """Rows from `valid_from` on are valid, from `test_from` on test; None: none are.
+    """Rows before `train_until` are train; from `valid_from` and before `valid_until` valid; from
+    `test_from` on test. None: no row is. What lies between is left out.
 
     `text_of` is what the column's text stands for, None where it is not text.
     """
 
     text_of: TextOf | None
+    train_until: Any
     valid_from: Any
+    valid_until: Any
     test_from: Any
 
-    def steps(self, values: pl.Series) -> npt.NDArray[np.int8]:
-        """How many of the two cuts each time has passed [N]."""
+    def passed(self, values: pl.Series) -> npt.NDArray[np.int8]:
+        """How many of the four limits, as they are listed, each time has reached [N]."""
         times = values if self.text_of is None else _of_text(values, self.text_of)
         passed_N = np.zeros(len(values), dtype=np.int8)
-        for cut in (self.valid_from, self.test_from):
-            if cut is not None:
-                passed_N += (times >= cut).fill_null(value=False).to_numpy()
+        for limit in (self.train_until, self.valid_from, self.valid_until, self.test_from):
+            if limit is not None:
+                passed_N += (times >= limit).fill_null(value=False).to_numpy()
         return passed_N
 
 
@@ -78,10 +83,12 @@ class TimeCounts:
         for part in other._parts:
             self._keep(part)
 
-    def cuts(self, *, valid: float, test: float) -> Cuts:
+    def cuts(self, *, valid: float, test: float, gap: float | str | None = None) -> Cuts:
         """The latest times are test, those before them valid: the cuts nearest to these shares.
 
-        Raises DataError where a row has no time, or text that is neither a number nor a date.
+        `gap` is how long before a cut rows are left out: in the unit of numbers, `12h` for dates.
+        Raises DataError where a row has no time, text that is neither a number nor a date, or a
+        gap that is not of the column's kind.
         """
         if self._num_missing:
             raise DataError(
@@ -98,11 +105,36 @@ class TimeCounts:
         num_test = _nearest_prefix(counts_T, test * num_rows)
         num_valid = _nearest_prefix(counts_T[num_test:], valid * num_rows)
         times = counts["time"]
+        valid_from = times[num_test + num_valid - 1] if num_valid else None
+        test_from = times[num_test - 1] if num_test else None
+        valid_until = self._before(test_from, gap)
+        if valid_until is not None and valid_from is not None:
+            valid_until = max(valid_until, valid_from)  # a gap may take all of valid, no more
         return Cuts(
             text_of=text_of,
-            valid_from=times[num_test + num_valid - 1] if num_valid else None,
-            test_from=times[num_test - 1] if num_test else None,
+            train_until=self._before(valid_from, gap),
+            valid_from=valid_from,
+            valid_until=valid_until,
+            test_from=test_from,
         )
+
+    def _before(self, cut: Any, gap: float | str | None) -> Any:
+        if cut is None or gap is None:
+            return cut
+        is_number = isinstance(cut, int | float)
+        if is_number == isinstance(gap, str):
+            what, hint = ("numbers", "3600") if is_number else ("dates", "12h or 7d")
+            raise DataError(
+                f"data.split.gap: {gap!r}, but column {self._name!r} holds {what}; write {hint}"
+            )
+        if is_number:
+            return cut - gap
+        length = dt.timedelta(**{UNITS[str(gap)[-1]]: float(str(gap)[:-1])})
+        if not isinstance(cut, str):
+            return cut - length
+        before = dt.datetime.fromisoformat(cut) - length
+        is_day = len(cut) == len("2022-04-25") and before.time() == dt.time()
+        return str(before.date()) if is_day else before.isoformat(sep=" ")
 
     def _keep(self, counts: pl.DataFrame) -> None:
         self._parts.append(counts)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from automtl.spec.base import Block, ByName
+from automtl.spec.data_scalars import UTF8, Encoding, Gap
 from automtl.spec.scalars import Columns, Flag, Maybe, Paths, Real, Text, Whole
 
 __all__ = [
@@ -61,6 +62,10 @@ class TimeSplit(Block):
     """The latest rows are test, those before them valid."""
 
     time: Column = Field(description="a column that rises with time")
+    gap: Annotated[float | str | None, Maybe(Gap())] = Field(
+        None,
+        description="rows so shortly before a cut are left out: in the column's unit, or 12h, 7d",
+    )
     valid: Rate = Field(0.1, description="share of the rows")
     test: TestShare = Field(0.1, description="share of the rows")
 
@@ -148,7 +153,12 @@ class DataSpec(Block):
     """Where the rows come from and which columns are features."""
 
     path: Annotated[str | tuple[str, ...] | None, Maybe(Paths())] = Field(
-        None, description="a file, a glob or a list: .parquet, .csv or .tsv (the last two also .gz)"
+        None,
+        description="a file, a directory, a glob, a URL or a list of them: .parquet, .csv or .tsv "
+        "(the last two also .gz and .zst)",
+    )
+    encoding: Annotated[str, Encoding()] = Field(
+        UTF8, description="of .csv and .tsv files: utf8, latin1, gb18030, ..."
     )
     generate: GenerateSpec | None = Field(None, description="in place of path: made-up rows")
     split: SplitSpec = Field(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from automtl.data.expression import ExpressionError, label_columns
-from automtl.data.paths import data_files
+from automtl.data.files import is_url
+from automtl.data.paths import KNOWN_SUFFIXES, data_files
 from automtl.data.sets.registry import written_by
 from automtl.errors import DataError
 from automtl.spec.problems import Loc, Problem, closest
@@ -25,7 +26,6 @@ __all__ = [
 ]
 
 TRUTH_COLUMNS = ("p_click", "p_conversion")  # what generated impressions were drawn from
-KNOWN_SUFFIXES = (".parquet", ".pq", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +189,10 @@ def check_files(raw: Raw, base_dir: Path) -> Iterator[Problem]:
         if not isinstance(path, str) or not path:
             continue
         loc: Loc = ("data", "path", index) if isinstance(paths, list) else ("data", "path")
-        if not path.lower().endswith(KNOWN_SUFFIXES) and not path.endswith("*"):
+        may_be_folder = path.endswith("*") or is_url(path) or (base_dir / path).is_dir()
+        if not path.lower().endswith(KNOWN_SUFFIXES) and not may_be_folder:
             rule = f"{path} is no kind of file that can be read"
-            hint = "write .parquet, .csv or .tsv (the last two also .gz)"
+            hint = "write a directory, or .parquet, .csv or .tsv (the last two also .gz and .zst)"
             yield Problem(loc=loc, rule=rule, hint=hint)
             continue
         try:

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from automtl.config import Constraint, Objective, Precision, TaskKind, TaskSchema
+from automtl.data.files import Place, is_url
 from automtl.data.paths import data_files
 from automtl.errors import SpecError
 from automtl.spec.base import Block, plain
@@ -211,7 +212,9 @@ class Spec(Block):
         if absolute_paths and self.data.path is not None:
             given = self.data.path
             many = [given] if isinstance(given, str) else given
-            files = [str((self.base_dir / path).absolute()) for path in many]
+            files = [
+                path if is_url(path) else str((self.base_dir / path).absolute()) for path in many
+            ]
             raw["data"]["path"] = files[0] if isinstance(given, str) else files
         return raw
 
@@ -237,8 +240,9 @@ class Spec(Block):
         tasks = self.task_schemas()
         return tuple(parse_constraint(text, tasks) for text in self.constraints)
 
-    def data_files(self) -> tuple[Path, ...]:
-        """The files of `data.path`, absolute, globs resolved; none for generated rows.
+    def data_files(self) -> tuple[Place, ...]:
+        """The files of `data.path`, absolute, globs and directories resolved; none for made-up
+        rows.
 
         Raises DataError where a path names no file.
         """

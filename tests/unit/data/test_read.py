@@ -83,7 +83,7 @@ def test_all_unknown_columns_are_named_with_what_was_meant_and_what_is_there(tmp
     [
         ("nope.parquet", "nope.parquet: no such file (looked for "),
         ("*.parquet", "*.parquet: no file matches (looked for "),
-        ("folder", "folder: is a directory, not a file; write a glob: folder/*.parquet"),
+        ("folder", "folder: the directory holds no data file (.parquet, "),
         ("a.xlsx", "a.xlsx: unknown kind of file; the name must end in .parquet, .csv or .tsv"),
         ("empty.csv", "empty.csv: is empty; write a header line"),
         ("latin1.csv", r"latin1.csv: is not UTF-8 text, see line 2: b'1,\xe9\n'; write `encod"),

@@ -203,7 +203,7 @@ def test_the_columns_of_generated_rows_are_known_before_they_are_made(block):
         ("*.csv", r"\*.csv: "),
         (
             "rows.json",
-            "rows.json is no kind of file that can be read; write .parquet",
+            "rows.json is no kind of file that can be read; write a directory, or .parquet",
         ),
         ("rows.parquet", ""),
         (["rows.parquet", "nope.parquet"], "nope.parquet: "),
