@@ -252,8 +252,8 @@ def test_text_from_data_is_shown_and_never_run(driver, tmp_path):
     """Tasks have plain names by the spec's rules; all other names are the data's."""
     plain = make_spec(
         tasks={
-            "click": {"label": f"a{SCRIPT}"},
-            "long_view": {"label": f"b{IMAGE}", "given": "click"},
+            "click": {"label": f"[a{SCRIPT}]"},
+            "long_view": {"label": f"[b{IMAGE}]", "given": "click"},
         }
     ).to_dict()
     plain["data"]["categorical"] = ["user_id", SCRIPT, IMAGE]
