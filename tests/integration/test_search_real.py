@@ -105,20 +105,20 @@ def test_a_search_trains_evaluates_and_keeps_what_is_on_the_front(tmp_path: Path
     assert sum(value.numel() for value in weights.values()) == record.metrics["params"]
 
 
-def test_a_search_can_be_repeated_and_extended(tmp_path: Path) -> None:
-    first = search(tmp_path / "first", make_spec())
-    grown = search(tmp_path / "grown", make_spec(search={"trials": 2}))
-    assert [record.id for record in grown.trials()] == ["t0000", "t0001"]
-    grown = search(tmp_path / "grown", make_spec(), resume=True)
-    assert len(grown.trials()) == 4
-    once_more = search(tmp_path / "grown", make_spec(), resume=True)
-    assert once_more.trials() == grown.trials(), "there is nothing left to do"
-    for record, again in zip(first.trials()[:2], grown.trials()[:2], strict=True):
-        assert (record.config, record.seed, record.values) == (
-            again.config,
-            again.seed,
-            again.values,
-        )
+def test_a_search_can_be_repeated(tmp_path: Path) -> None:
+    first, again = (search(tmp_path / name, make_spec()) for name in ("first", "again"))
+    for one, other in zip(first.trials(), again.trials(), strict=True):
+        assert (one.config, one.seed, one.values) == (other.config, other.seed, other.values)
+
+
+def test_a_search_can_be_extended(tmp_path: Path) -> None:
+    begun = search(tmp_path / "run", make_spec(search={"trials": 2})).trials()
+    assert [record.id for record in begun] == ["t0000", "t0001"]
+    grown = search(tmp_path / "run", make_spec(), resume=True).trials()
+    assert len(grown) == 4
+    assert [record.values for record in grown[:2]] == [record.values for record in begun]
+    once_more = search(tmp_path / "run", make_spec(), resume=True).trials()
+    assert once_more == grown, "there is nothing left to do"
 
 
 def test_what_cannot_be_started_leaves_nothing(tmp_path: Path) -> None:
