@@ -74,7 +74,7 @@ def init(
 ) -> None:
     """Write a commented spec that runs as it stands."""
     from automtl import console
-    from automtl.spec.init import write_spec
+    from automtl.first_spec import write_spec
 
     write_spec(path, data=data, named=template)
     console.emit(f"wrote {path}\nnext: automtl validate {shlex.quote(str(path))}")

@@ -16,9 +16,9 @@ import polars as pl
 from automtl.data.columns import MISSING_NUMBERS, TEXT_DATE, plain
 from automtl.data.paths import data_files
 from automtl.data.sequences import SEPARATOR, items
-from automtl.data.source import FileSource, column_names, separator
+from automtl.data.source import FileSource, column_names
 from automtl.errors import DataError
-from automtl.spec.guess import ColumnInfo
+from automtl.spec.column_info import ColumnInfo
 
 __all__ = ["column_names", "describe_columns", "read_frame"]
 
@@ -48,17 +48,13 @@ def read_frame(
     return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
 
 
-def describe_columns(
-    paths: str | Path | Sequence[str | Path], *, base_dir: Path | None = None
-) -> list[ColumnInfo]:
-    """What each column of the files holds, in their order; what no feature can hold is left out.
+def describe_columns(frame: pl.DataFrame, *, is_text: bool) -> list[ColumnInfo]:
+    """What each column holds, in their order; what no feature can hold is left out.
 
-    In a text file, what can be read as numbers, booleans or dates counts as such (but numbers with
-    a leading zero are codes, so text), and as a list if one value in ten has several items.
+    `is_text`: the rows are of a text file. There, what can be read as numbers, booleans or dates
+    counts as such (but numbers with a leading zero are codes, so text), and as a list if one value
+    in ten has several items.
     """
-    frame = read_frame(paths, base_dir=base_dir)
-    files = data_files(paths, base_dir=base_dir or Path())
-    is_text = any(separator(file) is not None for file in files)
     described = (_describe(frame[name], is_text=is_text) for name in frame.columns)
     return [column for column in described if column is not None]
 
@@ -85,6 +81,7 @@ def _describe(raw: pl.Series, *, is_text: bool) -> ColumnInfo | None:
         num_null=num_null,
         num_rows=len(raw),
         minimum=known.min() if has_order else None,
+        median=known.median() if known.dtype.is_numeric() else None,
         maximum=known.max() if has_order else None,
         examples=tuple(known.unique(maintain_order=True).head(NUM_EXAMPLES).to_list()),
     )

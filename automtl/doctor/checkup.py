@@ -107,11 +107,12 @@ def _examine(spec: Spec, data: EncodedData, *, max_rows: int) -> Checkup:
     ]
     for column in features:
         codes = {split: sample.codes(column) for split, sample in samples.items()}
+        values_J = samples["valid"].values(column) if column.kind == "numeric" else None
         columns.append(column_facts(column, samples, codes))
         strengths += [
             one
             for task, task_labels in zip(data.tasks, by_task, strict=True)
-            if (one := strength(column, codes, task_labels, samples["valid"], task)) is not None
+            if (one := strength(column, codes, task_labels, task, values_J=values_J)) is not None
         ]
     findings = [
         *check_leaks(strengths, {column.name: column.place for column in features}),
@@ -142,24 +143,28 @@ def _with(checkup: Checkup, more: list[Finding], duplicates: Duplicates) -> Chec
 
 def _outside(spec: Spec, given: Mapping[str, str]) -> dict[str, tuple[int, int]]:
     """By task with a condition: (positives where the condition's label is not 1, positives)."""
-    from automtl.data.build import raw_columns  # polars: only who reads the source pays for it
+    from automtl.data.build import open_source  # polars: only who reads the source pays for it
     from automtl.data.columns import as_keys
+    from automtl.data.evaluate import label_values
+    from automtl.data.expression import label_columns
 
-    binary = {name: task for name, task in spec.tasks.items() if task.type == "binary"}
-    asked = {name: condition for name, condition in given.items() if name in binary}
-    names = list(dict.fromkeys(binary[name].label for pair in asked.items() for name in pair))
+    labels = {name: task.label for name, task in spec.tasks.items() if task.type == "binary"}
+    asked = {name: condition for name, condition in given.items() if name in labels}
+    needed = list(dict.fromkeys(labels[name] for pair in asked.items() for name in pair))
+    found = dict.fromkeys(asked, (0, 0))
     if not asked:
-        return {}
-    raw = raw_columns(spec, names)
-    is_one = {
-        name: as_keys(raw[name]).is_in(["1", "true"]).fill_null(value=False).to_numpy()
-        for name in names
-    }
-    found = {}
-    for name, condition in asked.items():
-        positive_N = is_one[binary[name].label]
-        without = np.count_nonzero(positive_N & ~is_one[binary[condition].label])
-        found[name] = (int(without), int(np.count_nonzero(positive_N)))
+        return found
+    columns = list(dict.fromkeys(name for label in needed for name in label_columns(label)))
+    for batch in open_source(spec).batches(columns):
+        is_one = {
+            label: as_keys(label_values(batch, label)).is_in(["1", "true"]).fill_null(value=False)
+            for label in needed
+        }
+        for name, condition in asked.items():
+            positive_N = is_one[labels[name]].to_numpy()
+            without = np.count_nonzero(positive_N & ~is_one[labels[condition]].to_numpy())
+            before = found[name]
+            found[name] = (before[0] + int(without), before[1] + int(positive_N.sum()))
     return found
 
 

@@ -21,7 +21,7 @@ from automtl.config import TaskSchema
 from automtl.data.vocabulary import MISSING
 from automtl.doctor.finding import Finding, Severity
 from automtl.doctor.order import auc, auc_of_rows, rank_correlation
-from automtl.doctor.sample import Column, Sample
+from automtl.doctor.sample import Column
 
 __all__ = ["LEAK", "SUSPECT", "Strength", "check_leaks", "strength"]
 
@@ -50,12 +50,14 @@ def strength(
     column: Column,
     codes: Mapping[str, NDArray[Any]],
     labels: Mapping[str, NDArray[np.float32]],
-    valid: Sample,
     task: TaskSchema,
+    *,
+    values_J: NDArray[np.float32] | None = None,
 ) -> Strength | None:
     """Of one feature for one task; None where too few valid rows have the label.
 
-    `codes` (`Sample.codes`) and `labels` of train and valid.
+    `codes` (`Sample.codes`) and `labels` are of train and valid, `values_J` the numbers of valid
+    for a numeric feature.
     """
     is_known_J = ~np.isnan(labels["valid"])
     label_J = labels["valid"][is_known_J].astype(np.float64)
@@ -84,8 +86,8 @@ def strength(
         found.append((area, "by the rate of each value"))
     else:
         found.append((_area(rate_V[known_codes], label_J, task), "by the mean of each value"))
-    if column.kind == "numeric":
-        area = _area(valid.values(column)[is_known_J], label_J, task)
+    if values_J is not None:
+        area = _area(values_J[is_known_J], label_J, task)
         found.append((max(area, 1 - area), "by the number itself"))
     best, how = max(found, key=lambda one: one[0])
     return Strength(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from automtl.doctor.finding import Finding
-from automtl.spec.guess import is_time_name
+from automtl.spec.column_info import is_time_name
 from automtl.spec.schema import Spec
 
 __all__ = ["check_split"]

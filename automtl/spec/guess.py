@@ -1,98 +1,69 @@
-"""What the columns of a file may be, from their names, types and ranges; every guess can be wrong.
+"""What the columns of a file may be, from their names, types and values; every guess can be wrong.
 
-A label is a column of 0 and 1 named after an event. What looks like an outcome but is no label
-(watch time, revenue) is left out: as a feature it would tell the answer.
+What looks like an outcome but is no label (watch time, revenue) is left out: as a feature it would
+tell the answer.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from automtl.errors import UserError
+from automtl.spec.by_values import MAX_CATEGORIES, MAX_COUNTED, id_by_values, time_by_values
+from automtl.spec.column_info import (
+    IDS,
+    OUTCOMES,
+    QUANTITIES,
+    USERS,
+    ColumnInfo,
+    has_word,
+    is_binary,
+    is_id_name,
+    is_number,
+    is_time_name,
+    words_of,
+)
+from automtl.spec.guess_labels import TaskGuess, Together, guess_tasks, label_columns
 
-__all__ = ["ColumnInfo", "Guess", "TaskGuess", "guess", "is_time_name"]
-
-CLICK = ("click", "clicks", "clicked", "clk", "ctr")
-FUNNEL = (  # seen only after a click, if there is one
-    "conversion", "conv", "converted", "cvr", "buy", "bought", "purchase", "purchased", "order",
-    "ordered", "pay", "paid", "install", "installed", "checkout", "long_view",
-)  # fmt: skip
-EVENTS = (
-    "like", "liked", "follow", "followed", "share", "shared", "forward", "comment", "favorite",
-    "save", "saved", "cart", "subscribe", "subscribed", "hate", "dislike", "report", "enter",
-    "label", "target", "response", "income", "churn",
-)  # fmt: skip
-AMOUNTS = ("rating", "score", "spend", "revenue", "amount", "target", "label", "y")
-OUTCOMES = (
-    "play_time", "watch_time", "watch_ratio", "play_ratio", "dwell", "stay", "finish", "complete",
-    "completion", "revenue", "spend", "weight",
-)  # fmt: skip
-TIMES = ("date", "time", "datetime", "timestamp", "ts", "day", "dt")
-USERS = ("user", "uid", "member", "customer")  # a history holds items
-IDS = ("id", "ids", "code", "zip", "uid", "iid")
-MAX_TASKS = 3
-MAX_CATEGORIES = 200  # whole numbers with more values than this are quantities, if no ids
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnInfo:
-    """A column as `data.read.describe_columns` sees it.
-
-    `minimum` and `maximum` are of the items for lists, None for text without an order. `examples`
-    are different values, all of them where there are at most five.
-    """
-
-    name: str
-    kind: Literal["int", "float", "string", "bool", "list", "date"]
-    num_unique: int
-    num_null: int
-    num_rows: int
-    minimum: Any = None
-    maximum: Any = None
-    examples: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskGuess:
-    """A label under a name that a spec accepts; `given` is another task's name."""
-
-    name: str
-    label: str
-    is_binary: bool = True
-    given: str | None = None
+__all__ = ["ColumnInfo", "Guess", "guess", "without"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
     """What each column was taken for; `left_out` says why. `split` is as in a spec.
 
-    `more_labels` were too many to be tasks at first; `maybe_labels` are features of 0 and 1.
+    `more_labels` are no tasks at first, by name with the reason ("": too many); `maybe_labels` are
+    features of 0 and 1. `by_values` says what the values told of times and ids.
     """
 
     split: dict[str, Any]
     tasks: tuple[TaskGuess, ...]
-    more_labels: tuple[str, ...]
+    more_labels: dict[str, str]
     maybe_labels: tuple[str, ...]
     categorical: tuple[str, ...]
     numeric: tuple[str, ...]
     sequence: dict[str, str | None]
     left_out: dict[str, str]
+    by_values: dict[str, str] = field(default_factory=dict)
 
 
-def guess(columns: Sequence[ColumnInfo]) -> Guess:
-    """The guess for a file of these columns; UserError if there is no label or no feature."""
+def guess(columns: Sequence[ColumnInfo], together: Together | None = None) -> Guess:
+    """The guess for a file of these columns; UserError if there is no label or no feature.
+
+    `together` says which labels happen together (see `guess_labels.py`).
+    """
     split, split_column = _split(columns)
     free = [column for column in columns if column.name != split_column]
-    labels = _labels(free)
+    labels = label_columns(free)
     if not labels:
         raise UserError(
             "no column looks like a label: none holds 0 and 1, none is a number; write the tasks"
             " of the spec by hand"
         )
-    chosen, more = labels[:MAX_TASKS], labels[MAX_TASKS:]
+    tasks, more_labels = guess_tasks(labels, together or {})
     taken = {column.name for column in labels}
     roles: dict[str, list[ColumnInfo]] = {"categorical": [], "numeric": [], "sequence": []}
     left_out = {}
@@ -106,69 +77,43 @@ def guess(columns: Sequence[ColumnInfo]) -> Guess:
             left_out[column.name] = why
     if not any(roles.values()):
         raise UserError("no column is left that can be a feature; write the features by hand")
+    by_values = {
+        column.name: why
+        for column in columns
+        if (why := _by_values(column)) and column.name not in taken
+    }
     return Guess(
         split=split,
-        tasks=_tasks(chosen),
-        more_labels=tuple(column.name for column in more),
-        maybe_labels=tuple(c.name for c in roles["categorical"] if _is_binary(c)),
+        tasks=tasks,
+        more_labels=more_labels,
+        maybe_labels=tuple(c.name for c in roles["categorical"] if is_binary(c)),
         categorical=tuple(column.name for column in roles["categorical"]),
         numeric=tuple(column.name for column in roles["numeric"]),
         sequence={
             column.name: _shared_with(column, roles["categorical"]) for column in roles["sequence"]
         },
         left_out=left_out,
+        by_values=by_values,
     )
 
 
-# ---- labels --------------------------------------------------------------------------------
+def without(found: Guess, leaks: Mapping[str, str]) -> Guess:
+    """The guess with some features left out, by name with the reason.
 
-
-def _labels(columns: Sequence[ColumnInfo]) -> list[ColumnInfo]:
-    """Clicks first, then what follows a click, then other events, each in the file's order."""
-    binary = [column for column in columns if _is_binary(column)]
-    named = [
-        column
-        for words in (CLICK, FUNNEL, EVENTS)
-        for column in binary
-        if _has(column, words) and not _has(column, OUTCOMES)
-    ]
-    if named:
-        return list(dict.fromkeys(named))
-    if prefixed := [column for column in binary if column.name.lower().startswith("is_")]:
-        return prefixed
-    amounts = [column for column in columns if column.kind in ("int", "float")]
-    if rated := [column for column in amounts if _has(column, AMOUNTS) and not _is_id(column)]:
-        return rated[:1]
-    return binary[-1:] or [column for column in amounts if not _is_id(column)][-1:]
-
-
-def _tasks(labels: Sequence[ColumnInfo]) -> tuple[TaskGuess, ...]:
-    names: list[str] = []
-    for column in labels:
-        name = re.sub(r"\W+", "_", column.name).strip("_").lower()
-        name = re.sub(r"^(is|label)_(?=[a-z])", "", name)
-        name = name if re.match(r"[a-z_]", name) and name not in ("params", "flops") else "label"
-        while name in names:
-            name += "_"
-        names.append(name)
-    click = names[0] if _has(labels[0], CLICK) and _is_binary(labels[0]) else None
-    return tuple(
-        TaskGuess(
-            name=name,
-            label=column.name,
-            is_binary=_is_binary(column),
-            given=click if name != click and _has(column, FUNNEL) else None,
-        )
-        for name, column in zip(names, labels, strict=True)
+    As they are where none would remain: then the reader must decide.
+    """
+    features = [*found.categorical, *found.numeric, *found.sequence]
+    if all(name in leaks for name in features):
+        return found
+    shared = {name: shares for name, shares in found.sequence.items() if name not in leaks}
+    return dataclasses.replace(
+        found,
+        categorical=tuple(name for name in found.categorical if name not in leaks),
+        numeric=tuple(name for name in found.numeric if name not in leaks),
+        maybe_labels=tuple(name for name in found.maybe_labels if name not in leaks),
+        sequence={name: None if to in leaks else to for name, to in shared.items()},
+        left_out={**found.left_out, **leaks},
     )
-
-
-def _is_binary(column: ColumnInfo) -> bool:
-    if column.kind == "bool":
-        return column.num_unique >= 2
-    is_number = column.kind in ("int", "float")
-    values = {value for value in column.examples if value is not None}
-    return is_number and column.minimum == 0 and column.maximum == 1 and values <= {0, 1}
 
 
 # ---- features ------------------------------------------------------------------------------
@@ -177,13 +122,13 @@ def _is_binary(column: ColumnInfo) -> bool:
 def _role(column: ColumnInfo) -> tuple[str, str]:
     """(role, "") of a feature, or ("", why it is left out)."""
     has_many = column.num_rows > 1000 and column.num_unique > 0.9 * column.num_rows
-    is_key = has_many and (column.kind == "string" or _is_id(column))
+    is_key = has_many and (column.kind == "string" or is_id_name(column) or _counts_up(column))
     match column.kind:
         case "list":
             return "sequence", ""
         case _ if column.num_unique <= 1:
             return "", "never changes"
-        case _ if _has(column, OUTCOMES):
+        case _ if has_word(column, OUTCOMES):
             return "", "looks like an outcome, known only afterwards"
         case "date":
             return "", "a time"
@@ -191,20 +136,26 @@ def _role(column: ColumnInfo) -> tuple[str, str]:
             return "", "almost every row has a value of its own"
         case "string" | "bool":
             return "categorical", ""
-        case _ if _has(column, TIMES) and not _is_id(column):
+        case _ if is_time_name(column.name) or time_by_values(column):
             return "", "a time"
-        case _ if _is_id(column) or (_is_whole(column) and column.num_unique <= MAX_CATEGORIES):
+        case _ if is_id_name(column) or id_by_values(column):
+            return "categorical", ""
+        case _ if _is_whole(column) and column.num_unique <= _max_categories(column):
             return "categorical", ""
         case _:
             return "numeric", ""
 
 
+def _max_categories(column: ColumnInfo) -> int:
+    return MAX_COUNTED if has_word(column, QUANTITIES) else MAX_CATEGORIES
+
+
 def _shared_with(column: ColumnInfo, categorical: Sequence[ColumnInfo]) -> str | None:
     """The id column whose ids the list holds: by a common word, else by the nearest range."""
-    ids = [one for one in categorical if _is_id(one) and not _has(one, USERS)]
-    words = set(_words(column)) - {"seq", "list", "history", "hist", *IDS}
+    ids = [one for one in categorical if is_id_name(one) and not has_word(one, USERS)]
+    words = set(words_of(column)) - {"seq", "list", "history", "hist", *IDS}
     for one in ids:
-        if words & (set(_words(one)) - set(IDS)):
+        if words & (set(words_of(one)) - set(IDS)):
             return one.name
     alike = {one.name: _overlap(one, column) for one in ids}
     best = max(alike, key=lambda name: alike[name], default=None)
@@ -214,7 +165,7 @@ def _shared_with(column: ColumnInfo, categorical: Sequence[ColumnInfo]) -> str |
 def _overlap(left: ColumnInfo, right: ColumnInfo) -> float:
     """The common part of two ranges of numbers, as a share of what they cover together."""
     ends = (left.minimum, left.maximum, right.minimum, right.maximum)
-    if not all(_is_number(end) for end in ends):
+    if not all(is_number(end) for end in ends):
         return 0.0
     low, high, other_low, other_high = ends
     covered = max(high, other_high) - min(low, other_low)
@@ -234,41 +185,27 @@ def _split(columns: Sequence[ColumnInfo]) -> tuple[dict[str, Any], str | None]:
         and column.num_unique >= 10
         and (
             column.kind == "date"
-            or (column.kind == "int" and _has(column, TIMES) and not _has(column, OUTCOMES))
+            or (column.kind == "int" and (is_time_name(column.name) or time_by_values(column)))
         )
     ]
-    for column in sorted(times, key=lambda one: one.kind != "date"):
+    # first what is surely a time
+    for column in sorted(times, key=lambda one: (one.kind != "date", not time_by_values(one))):
         return {"time": column.name, **shares}, column.name
     return {"random": True, **shares}, None
 
 
-def is_time_name(name: str) -> bool:
-    """Whether a column of this name may say when a row happened."""
-    column = ColumnInfo(name=name, kind="int", num_unique=0, num_null=0, num_rows=0)
-    return _has(column, TIMES) and not _has(column, OUTCOMES) and not _is_id(column)
+def _by_values(column: ColumnInfo) -> str:
+    """What the values say of a time, and of ids whose name did not."""
+    if time := time_by_values(column):
+        return time
+    return "" if is_id_name(column) or is_time_name(column.name) else id_by_values(column)
 
 
-# ---- words ---------------------------------------------------------------------------------
-
-
-def _words(column: ColumnInfo) -> list[str]:
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.name)
-    return re.findall(r"[a-z]+", spaced.lower())
-
-
-def _has(column: ColumnInfo, known: Sequence[str]) -> bool:
-    text = f"_{'_'.join(_words(column))}_"
-    return any(f"_{word}_" in text for word in known)
-
-
-def _is_id(column: ColumnInfo) -> bool:
-    return _has(column, IDS)
+def _counts_up(column: ColumnInfo) -> bool:
+    """Whether its numbers leave few gaps, as those of rows do."""
+    return column.kind == "int" and 2 * column.num_unique > column.maximum - column.minimum
 
 
 def _is_whole(column: ColumnInfo) -> bool:
     numbers = [value for value in column.examples if isinstance(value, int | float)]
     return column.kind == "int" or all(value == value // 1 for value in numbers)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -10,10 +10,11 @@ from importlib import resources
 from typing import Any
 
 from automtl.errors import UserError
-from automtl.spec.guess import ColumnInfo, Guess, TaskGuess, guess
+from automtl.spec.guess import Guess
+from automtl.spec.guess_labels import TaskGuess
 from automtl.spec.problems import closest
 
-__all__ = ["TEMPLATES", "ColumnInfo", "init_spec", "template"]
+__all__ = ["TEMPLATES", "init_spec", "template"]
 
 TEMPLATES = ("synthetic",)
 YAML_WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
@@ -25,8 +26,9 @@ WHY_SPLIT = {
 }
 # the layout of what `init_spec` writes; search_spaces/*.yaml have the same
 HEAD = """\
-# A search by automtl. `automtl validate` checks this file, `automtl search` runs it.
-# What the columns are was guessed from their names and values: please check.
+# A search by automtl. `automtl validate` checks this file, `automtl doctor` its rows, `automtl
+# search` runs it.
+# What the columns are was guessed from their names and values in {seen}: please check.
 version: 1
 name: {name}
 
@@ -65,19 +67,17 @@ search:
 """
 
 
-def init_spec(columns: Sequence[ColumnInfo], path: str, name: str) -> str:
-    """The text of a spec over the file `path` (as it will stand in the spec) of these columns.
-
-    Raises UserError where no column can be a label, or none a feature.
-    """
-    found = guess(columns)
+def init_spec(found: Guess, path: str, name: str, *, seen: str = "the rows") -> str:
+    """The text of a spec over the file `path` (as it will stand in the spec), as it was guessed
+    from the rows that `seen` describes."""
     named = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_.-") or "search"
     parts = [
         HEAD.format(
             name=_scalar(named),
+            seen=seen,
             path=_scalar(path),
             split=_mapping(found.split),
-            why_split=WHY_SPLIT[next(iter(found.split))],
+            why_split=_why_split(found),
         ),
         *_features(found),
         "\n",
@@ -99,6 +99,13 @@ def template(name: str) -> str:
     return (folder / f"{name}.yaml").read_text(encoding="utf-8")
 
 
+def _why_split(found: Guess) -> str:
+    """With what the values of a time say, where its name does not."""
+    kind, column = next(iter(found.split.items()))
+    told = found.by_values.get(column) if isinstance(column, str) else None
+    return WHY_SPLIT[kind] + (f" ({told})" if told else "")
+
+
 def _features(found: Guess) -> Iterable[str]:
     if found.categorical:
         yield f"  categorical:  # ids, each with an embedding\n    {_list(found.categorical)}\n"
@@ -109,11 +116,20 @@ def _features(found: Guess) -> Iterable[str]:
     for column, shares in found.sequence.items():
         block = {"max_len": 10} if shares is None else {"shares": shares, "max_len": 10}
         yield f"    {_scalar(column)}: {_mapping(block)}\n"
+    told = {name: why for name, why in found.by_values.items() if name in found.categorical}
+    for why, names in _by_reason(told).items():
+        yield from _comment(f"ids by their values ({why}): {names}", indent="  ")
+    times = {name: why for name, why in found.by_values.items() if name in found.left_out}
+    for why, names in _by_reason(found.left_out | times).items():
+        yield from _comment(f"left out ({why}): {names}", indent="  ")
+
+
+def _by_reason(columns: Mapping[str, str]) -> dict[str, str]:
+    """Reason -> the names of its columns."""
     reasons: dict[str, list[str]] = {}
-    for column, why in found.left_out.items():
-        reasons.setdefault(why, []).append(column)
-    for why, names in reasons.items():
-        yield from _comment(f"left out ({why}): {', '.join(map(_scalar, names))}", indent="  ")
+    for column, why in columns.items():
+        reasons.setdefault(why, []).append(_scalar(column))
+    return {why: ", ".join(names) for why, names in reasons.items()}
 
 
 def _tasks(found: Guess) -> Iterable[str]:
@@ -122,8 +138,11 @@ def _tasks(found: Guess) -> Iterable[str]:
         block = {"label": task.label}
         block |= {} if task.is_binary else {"type": "regression"}
         block |= {"given": task.given} if task.given else {}
-        why = f"  # only after a {task.given}, else not a case" if task.given else ""
-        yield f"  {task.name}: {_mapping(block)}{why}\n"
+        said = [] if task.rate is None else [f"{100 * task.rate:.2g} % of the rows"]
+        said += [f"only after a {task.given}, else not a case"] if task.given else []
+        yield f"  {task.name}: {_mapping(block)}{'  # ' if said else ''}{'; '.join(said)}\n"
+        if task.why:
+            yield from _comment(task.why, indent="  ")
     first = found.tasks[0]
     if first.is_binary and all(task.given is None for task in found.tasks[1:]):
         yield from _comment(
@@ -135,7 +154,10 @@ def _tasks(found: Guess) -> Iterable[str]:
         text = f"features of 0 and 1; is one a label? then it belongs here: {names}"
         yield from _comment(text, indent="  ")
     if found.more_labels:
-        names = ", ".join(map(_scalar, found.more_labels))
+        names = ", ".join(
+            f"{_scalar(name)} ({why})" if why else _scalar(name)
+            for name, why in found.more_labels.items()
+        )
         yield from _comment(f"labels too, so never features: {names}", indent="  ")
 
 

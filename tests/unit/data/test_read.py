@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 from automtl.data.paths import cache_root, data_files
 from automtl.data.read import column_names, describe_columns, read_frame
 from automtl.errors import DataError
-from automtl.spec.guess import ColumnInfo
+from automtl.spec.column_info import ColumnInfo
 
 ROWS = pl.DataFrame({"user": [7, 8, None], "code": ["007", "x", None], "price": [1.5, None, 2.0]})
 
@@ -143,7 +143,8 @@ TYPED = pl.DataFrame(
 
 
 def described(path):
-    return {column.name: column for column in describe_columns(path)}
+    is_text = path.suffix != ".parquet"
+    return {column.name: column for column in describe_columns(read_frame(path), is_text=is_text)}
 
 
 def test_columns_of_a_parquet_file_are_what_the_file_says(tmp_path):
@@ -168,6 +169,7 @@ def test_columns_of_a_parquet_file_are_what_the_file_says(tmp_path):
         num_null=1,
         num_rows=4,
         minimum=1,
+        median=3,
         maximum=3,
         examples=(3, 1),
     )

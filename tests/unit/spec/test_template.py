@@ -63,7 +63,7 @@ def test_what_the_columns_of_a_feed_are_taken_for():
         ("purchase", "purchase", "click"),
         ("like", "is_like", None),
     ]
-    assert found.more_labels == ("is_follow",)
+    assert found.more_labels == {"is_follow": ""}
     assert found.maybe_labels == ("is_video_author",)
     assert found.categorical == (
         "user_id", "video_id", "author_id", "tab", "tag", "level", "is_video_author",
@@ -125,7 +125,7 @@ def test_no_label_or_no_feature_is_an_error():
 )  # fmt: skip
 def test_the_text_is_a_valid_spec_with_comments(columns, tmp_path):
     (tmp_path / "rows 1.parquet").touch()
-    text = init_spec(columns, "rows 1.parquet", "my rows!")
+    text = init_spec(guess(columns), "rows 1.parquet", "my rows!")
     (tmp_path / "spec.yaml").write_text(text, encoding="utf-8")
     spec = load_spec(tmp_path / "spec.yaml")
     found = guess(columns)

@@ -5,7 +5,7 @@ import pytest
 
 from automtl.data.synthetic import impressions
 from automtl.errors import DataError, RunError, UserError
-from automtl.spec.init import write_spec
+from automtl.first_spec import write_spec
 from automtl.spec.load import load_spec
 
 

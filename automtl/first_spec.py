@@ -1,0 +1,97 @@
+"""Write a first spec where there is none: over a data file, or over generated rows."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automtl.config import TaskSchema
+from automtl.errors import RunError, UserError
+from automtl.files import written_whole
+from automtl.spec.column_info import is_binary
+from automtl.spec.guess import Guess, guess, without
+from automtl.spec.template import TEMPLATES, init_spec, template
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["has_header", "write_spec"]
+
+VALUE = re.compile(r"|[+-]?\d[\d.]*(e[+-]?\d+)?|[0-9a-f]{6,}|.*_duplicated_\d+", re.IGNORECASE)
+MANY_VALUES = 0.9  # of the names
+MAX_STEPS_UP = 2  # a data file further away is named by its absolute path
+
+
+def write_spec(path: Path, *, data: Path | None, named: str | None) -> None:
+    """Writes to `path` a spec over the columns of `data`, or the template `named`.
+
+    Raises DataError if the file cannot be read, UserError if its columns make no spec or there is
+    no such template, RunError if `path` exists or cannot be written. Nothing half-written stays.
+    """
+    if data is not None and named is not None:
+        raise UserError("--data and --template: a spec comes from one of them; give one")
+    if path.exists():
+        raise RunError(f"{path}: exists already, and a spec is never overwritten; choose another")
+    content = template(named or TEMPLATES[0]) if data is None else _over(data, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as aside:
+            aside.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot be written ({error.strerror}); choose another path"
+        ) from error
+
+
+def _over(data: Path, path: Path) -> str:
+    # polars: only who reads a file pays for it
+    from automtl.data.preview import preview
+    from automtl.data.read import describe_columns
+
+    rows = preview(data)
+    if rows.is_text and not has_header(rows.frame.columns):
+        raise UserError(
+            f"{data}: its first line holds values, not names ({', '.join(rows.frame.columns[:4])},"
+            " ...); write a line of names above it"
+        )
+    columns = describe_columns(rows.frame, is_text=rows.is_text)
+    found = guess(columns, _together(rows.frame, [one.name for one in columns if is_binary(one)]))
+    found = without(found, _leaks(rows.frame, found))
+    relative = Path(os.path.relpath(data.absolute(), path.absolute().parent))
+    place = data.absolute() if relative.parts.count("..") > MAX_STEPS_UP else relative
+    return init_spec(found, place.as_posix(), data.name.split(".")[0], seen=rows.seen)
+
+
+def has_header(names: Sequence[str]) -> bool:
+    """Whether the names of a text file are names: numbers, hashes and repetitions are values."""
+    values = [name for name in names if VALUE.fullmatch(name)]
+    words = [name for name in names if name not in values and re.search(r"[A-Za-z]", name)]
+    return bool(words) and len(values) <= MANY_VALUES * len(names)
+
+
+def _together(frame: pl.DataFrame, names: Sequence[str]) -> dict[tuple[str, str], int]:
+    """In how many rows two columns of 0 and 1 are both 1; of a column with itself: in how many it
+    is."""
+    import numpy as np
+
+    from automtl.doctor.raw_leaks import numbers
+
+    is_one = {name: np.flatnonzero(numbers(frame[name]) == 1) for name in names}
+    return {
+        (left, right): len(np.intersect1d(is_one[left], is_one[right], assume_unique=True))
+        for left in names
+        for right in names
+    }
+
+
+def _leaks(frame: pl.DataFrame, found: Guess) -> dict[str, str]:
+    from automtl.doctor.raw_leaks import raw_leaks
+
+    tasks = {
+        task.label: TaskSchema(name=task.name, kind="binary" if task.is_binary else "regression")
+        for task in found.tasks
+    }
+    return raw_leaks(frame, tasks, categorical=found.categorical, numeric=found.numeric)

@@ -1,0 +1,112 @@
+"""The columns of an unknown file, as far as a glance goes, and the words in their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = [
+    "AMOUNTS",
+    "CLICK",
+    "EVENTS",
+    "FUNNEL",
+    "IDS",
+    "OUTCOMES",
+    "QUANTITIES",
+    "TIMES",
+    "USERS",
+    "ColumnInfo",
+    "has_word",
+    "is_binary",
+    "is_id_name",
+    "is_number",
+    "is_time_name",
+    "words_of",
+]
+
+CLICK = ("click", "clicks", "clicked", "clk", "ctr")
+FUNNEL = (  # seen only after a click, if there is one
+    "conversion", "conv", "converted", "cvr", "buy", "bought", "purchase", "purchased", "order",
+    "ordered", "pay", "paid", "install", "installed", "checkout", "long_view",
+)  # fmt: skip
+EVENTS = (
+    "like", "liked", "follow", "followed", "share", "shared", "forward", "comment", "favorite",
+    "save", "saved", "cart", "subscribe", "subscribed", "hate", "dislike", "report", "enter",
+    "label", "target", "response", "income", "churn",
+)  # fmt: skip
+AMOUNTS = ("rating", "score", "spend", "revenue", "amount", "target", "label", "y")
+OUTCOMES = (
+    "play_time", "watch_time", "watch_ratio", "play_ratio", "dwell", "stay", "finish", "complete",
+    "completion", "revenue", "spend", "weight",
+)  # fmt: skip
+TIMES = ("date", "time", "datetime", "timestamp", "ts", "day", "dt")
+USERS = ("user", "uid", "member", "customer")  # a history holds items
+IDS = (
+    "id", "ids", "code", "zip", "uid", "iid", "gid", "pid", "brand", "category", "cate", "city",
+    "campaign", "adgroup", "seller", "shop", "onehot",
+)  # fmt: skip
+QUANTITIES = (
+    "count", "counts", "cnt", "num", "number", "total", "price", "amount", "age", "duration", "ms",
+    "sec", "secs", "seconds", "len", "length", "size", "ratio", "rate", "score", "days", "hours",
+    "minutes", "weeks", "height", "width", "distance", "salary", "wage", "gains", "losses",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnInfo:
+    """A column as `data.read.describe_columns` sees it.
+
+    `minimum`, `median` and `maximum` are of the items for lists, None for text without an order.
+    `examples` are different values, all of them where there are at most five.
+    """
+
+    name: str
+    kind: Literal["int", "float", "string", "bool", "list", "date"]
+    num_unique: int
+    num_null: int
+    num_rows: int
+    minimum: Any = None
+    median: Any = None
+    maximum: Any = None
+    examples: tuple[Any, ...] = ()
+
+
+# ---- names ---------------------------------------------------------------------------------
+
+
+def words_of(column: ColumnInfo) -> list[str]:
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.name)
+    return re.findall(r"[a-z]+", spaced.lower())
+
+
+def has_word(column: ColumnInfo, known: Sequence[str]) -> bool:
+    text = f"_{'_'.join(words_of(column))}_"
+    return any(f"_{word}_" in text for word in known)
+
+
+def is_id_name(column: ColumnInfo) -> bool:
+    return has_word(column, IDS)
+
+
+def is_time_name(name: str) -> bool:
+    """Whether a column of this name may say when a row happened."""
+    column = ColumnInfo(name=name, kind="int", num_unique=0, num_null=0, num_rows=0)
+    return has_word(column, TIMES) and not has_word(column, OUTCOMES) and not is_id_name(column)
+
+
+# ---- values --------------------------------------------------------------------------------
+
+
+def is_binary(column: ColumnInfo) -> bool:
+    """Whether it holds 0 and 1, both of them, and nothing else but missing values."""
+    if column.kind == "bool":
+        return column.num_unique >= 2
+    is_numeric = column.kind in ("int", "float")
+    values = {value for value in column.examples if value is not None}
+    return is_numeric and column.minimum == 0 and column.maximum == 1 and values <= {0, 1}
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
