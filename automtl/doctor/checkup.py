@@ -60,7 +60,8 @@ class Checkup:
 
 
 def examine(spec: Spec, data: EncodedData) -> Checkup:
-    """All checks, over `data`, the encoded rows of `spec`; reads the labels in the source again.
+    """All checks, over `data`, the encoded rows of `spec`; reads labels in the source again where
+    a task has a condition.
 
     Memory: the numbers of 8 million rows, and what one column holds in a million.
     """

@@ -1,6 +1,7 @@
 """`automtl init` on files that it never saw, in the shapes of public sets: what it writes is valid,
 and no leak is among the features."""
 
+import gzip
 import re
 
 import numpy as np
@@ -192,6 +193,13 @@ def test_of_many_files_some_are_seen(tmp_path):
     found = preview(f"{tmp_path}/*.parquet", small_bytes=0)
     assert found.seen == "1,600 rows of 16 of 40 files"
     assert found.frame["day"].n_unique() == 16
+
+
+def test_of_a_large_compressed_file_the_beginning_is_seen(tmp_path):
+    text = pl.DataFrame({"place": pl.int_range(300_000, eager=True)}).write_csv()
+    (tmp_path / "rows.csv.gz").write_bytes(gzip.compress(text.encode()))
+    found = preview(tmp_path / "rows.csv.gz", small_bytes=0)
+    assert found.frame["place"].to_list() == [str(place) for place in range(200_000)]
 
 
 def test_what_is_seen_stands_in_the_spec_and_the_command_line_validates_it(tmp_path, capsys):

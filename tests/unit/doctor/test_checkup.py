@@ -236,6 +236,10 @@ def test_positives_whose_condition_does_not_hold(tmp_path):
     frame = healthy()
     outside = frame.filter(some & (pl.col("click") == 0)).height
     assert one.says.startswith(f"{outside} of the ")
+    computed = {"click": {"label": "click > 0"}, "buy": {"label": "buy == 1", "given": "click"}}
+    again = checkup(healthy().with_columns(buy=pl.when(some).then(1).otherwise("buy")), tmp_path,
+                    tasks=computed)  # fmt: skip
+    assert one in again.findings
     most = healthy().with_columns(buy=1 - pl.col("click"))
     noisy = most.with_columns(buy=pl.when(some).then(1 - pl.col("buy")).otherwise("buy"))
     assert ("warning", "outside_condition", "tasks.buy") in told(checkup(noisy, tmp_path))
