@@ -60,17 +60,23 @@ class Encoded:
 
 
 def encode_rows(
-    spec: Spec, directory: Path, arrays: Mapping[str, str], *, report: Report | None = None
+    spec: Spec,
+    directory: Path,
+    arrays: Mapping[str, str],
+    *,
+    report: Report,
+    source: Source | None = None,
 ) -> Encoded:
     """Writes the rows of `spec` into `directory`, encoded by what train rows alone say.
 
     `arrays` are the names of what is written (`ids`, `numeric`, `labels`, `rows`) and their types.
-    `report` is told the step and the share of it that is done.
+    `report` is told the step and the share of it that is done; `source` takes the place of the
+    files that the spec names.
 
     Raises DataError: no rows, an unknown column, a value that is no number, an infinite one, a
     label that is not 0 or 1, a label that never changes in train or valid, an empty split.
     """
-    source, report = open_source(spec), report or (lambda *_: None)
+    source = source or open_source(spec)
     splitter = _survey(source, spec, report)
     gathered = Gathered(spec)
     with _at_once() as run:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from automtl.config import FeatureSchema, TaskSchema, from_jsonable, to_jsonable
 from automtl.data.files import open_bytes, stamp
+from automtl.data.only_one import only_one
 from automtl.data.paths import cache_root
 from automtl.errors import DataError
 
@@ -36,9 +37,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from automtl.data.encode import Encoder
+    from automtl.data.source import Source
     from automtl.spec.schema import Spec
 
-__all__ = ["EncodedData", "Rows", "find_cached", "load_cached", "open_data"]
+__all__ = ["DONE", "WAITING", "EncodedData", "Rows", "find_cached", "load_cached", "open_data"]
+
+Report = Callable[[str, float], None]
+WAITING, DONE = "waiting for another process that encodes the same rows", "done"
 
 CACHE_VERSION = 3  # goes up with ENCODER_VERSION, and when the layout changes
 META_FILE = "meta.json"
@@ -107,34 +112,63 @@ class EncodedData:
         return slice(start, start + self.num_rows[split])
 
 
-def open_data(spec: Spec) -> EncodedData:
+def open_data(spec: Spec, *, frame: Any = None, report: Report | None = None) -> EncodedData:
     """The encoded rows of `spec`: from the cache, else encoded now and kept there.
+
+    `frame` (a polars or pandas frame, or an Arrow table) takes the place of its files. Of several
+    processes that ask for the same rows at once one encodes them, the others wait. `report` is
+    told the step and the share of it that is done, at last DONE.
 
     Raises DataError when the rows cannot be used as the spec says (see `build.py`), when a file
     changes while it is read, or when the cache cannot be written; nothing half-written stays.
     """
-    key = _key(spec)
+    source = None if frame is None else _source_of(frame)
+    key = _key(spec, source)
     directory = cache_root() / key
     if (found := _load_or_none(directory)) is not None:
         return found
+    report = report or (lambda *_: None)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(directory.parent)
-        aside = directory.parent / f".{key[:16]}.{uuid.uuid4().hex[:8]}"
-        aside.mkdir()
-        try:
-            _build(spec, aside)
-            if _key(spec) != key:
-                raise DataError("data.path: a file changed while it was read; start again")
-            _put_in_place(aside, directory)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+        lock = directory.parent / f".{key[:16]}.lock"
+        with only_one(lock, waiting=lambda: report(WAITING, 0.0)) as is_alone:
+            if _load_or_none(directory) is None:
+                _sweep(directory.parent, dead=f".{key[:16]}." if is_alone else None)
+                _encode(spec, source, directory, key, report)
     except OSError as error:
+        free = _free_bytes(directory.parent)
         raise DataError(
-            f"{directory.parent}: the cache cannot be written ({error.strerror or error}); free"
-            " some space, or set AUTOMTL_CACHE to a directory of yours"
+            f"{directory.parent}: the cache cannot be written ({error.strerror or error}{free});"
+            " free some space (`automtl data clean` lists old caches), or set AUTOMTL_CACHE to a"
+            " directory of yours"
         ) from error
+    finally:
+        report(DONE, 1.0)
     return load_cached(directory)
+
+
+def _encode(spec: Spec, source: Source | None, directory: Path, key: str, report: Report) -> None:
+    aside = directory.parent / f".{key[:16]}.{uuid.uuid4().hex[:8]}"
+    aside.mkdir()
+    try:
+        _build(spec, source, aside, report)
+        if _key(spec, source) != key:
+            raise DataError("data.path: a file changed while it was read; start again")
+        _put_in_place(aside, directory)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _source_of(frame: Any) -> Source:
+    from automtl.data.frames import frame_source  # polars: only who has a frame pays for it
+
+    return frame_source(frame)
+
+
+def _free_bytes(root: Path) -> str:
+    with contextlib.suppress(OSError):
+        return f", {shutil.disk_usage(root).free / 2**30:.1f} GiB are free"
+    return ""
 
 
 def find_cached(spec: Spec) -> EncodedData | None:
@@ -208,19 +242,20 @@ def _map_array(data: EncodedData, name: str) -> npt.NDArray[Any]:
     return array
 
 
-def _key(spec: Spec) -> str:
+def _key(spec: Spec, source: Source | None = None) -> str:
     """The cache's name: a file counts by its place, size and time, so that it need not be read.
 
     How `data.path` names the files does not count: a resolved copy of a spec has the same cache.
     """
-    return _digest(
-        spec,
-        [stamp(file) for file in spec.data_files()],
-    )
+    if source is not None:
+        return _digest(spec, source.digests())
+    return _digest(spec, [stamp(file) for file in spec.data_files()])
 
 
-def _fingerprint(spec: Spec) -> str:
+def _fingerprint(spec: Spec, source: Source | None) -> str:
     """What the rows are, wherever the files lie: a file counts by its content."""
+    if source is not None:
+        return _digest(spec, source.digests())
     digests = []
     for file in spec.data_files():
         with open_bytes(file) as stream:
@@ -245,13 +280,13 @@ def _digest(spec: Spec, files: Sequence[object]) -> str:
     return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()
 
 
-def _build(spec: Spec, directory: Path) -> None:
+def _build(spec: Spec, source: Source | None, directory: Path, report: Report) -> None:
     from automtl.data.build import encode_rows  # polars: only who encodes pays for it
 
-    encoded = encode_rows(spec, directory, ARRAYS)
+    encoded = encode_rows(spec, directory, ARRAYS, source=source, report=report)
     encoded.encoder.save(directory / "encoder")
     meta = {
-        "fingerprint": _fingerprint(spec),
+        "fingerprint": _fingerprint(spec, source),
         "num_rows": encoded.num_rows,
         "num_read": encoded.num_read,
         "split": encoded.split,
@@ -285,11 +320,13 @@ def _put_in_place(aside: Path, directory: Path) -> None:
     raise DataError(f"{directory}: other processes keep replacing this cache; start again")
 
 
-def _sweep(root: Path) -> None:
-    """Removes what a killed process left aside, a day after."""
+def _sweep(root: Path, *, dead: str | None) -> None:
+    """Removes what a killed process left aside: names that begin with `dead` now, others a day
+    after."""
     for path in root.iterdir():
         if not OURS_ASIDE.fullmatch(path.name):  # the root may be shared with anything
             continue
         with contextlib.suppress(FileNotFoundError):  # another process removed it
-            if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
+            is_old = time.time() - path.stat().st_mtime > ABANDONED_AFTER_S
+            if is_old or (dead is not None and path.name.startswith(dead)):
                 shutil.rmtree(path, ignore_errors=True)

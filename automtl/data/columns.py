@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from automtl.errors import DataError
@@ -24,6 +26,7 @@ __all__ = [
     "as_numbers",
     "check_columns",
     "did_you_mean",
+    "number_array",
     "plain",
     "row_of",
 ]
@@ -32,6 +35,12 @@ __all__ = [
 MISSING_NUMBERS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N")
 # a date, perhaps with a time, whose text sorts by time
 TEXT_DATE = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?$"
+# `True` is how Python writes a boolean into a CSV; in one expression, as each has its price
+TEXT_KEY = (
+    pl.col("key")
+    .str.replace(r"^(-?\d+)\.0+$", "${1}")
+    .replace(["", "True", "False", "-0"], [None, "true", "false", "0"])
+)
 # above this, whole floats are no longer exact integers
 LARGEST_EXACT = float(2**53)
 
@@ -116,6 +125,13 @@ def as_numbers(values: pl.Series, *, hint: str) -> pl.Series:
     return values.cast(pl.Float64).fill_nan(None)
 
 
+def number_array(values: pl.Series, *, hint: str) -> npt.NDArray[np.float64]:
+    """`as_numbers` as an array [N], NaN for missing."""
+    if not (values.dtype.is_numeric() or values.dtype == pl.Boolean) or values.dtype.is_decimal():
+        values = as_numbers(values, hint=hint)
+    return values.cast(pl.Float64).to_numpy()
+
+
 def plain(values: pl.Series) -> pl.Series:
     """The column as integers, floats, booleans or text, with null for missing.
 
@@ -139,13 +155,11 @@ def plain(values: pl.Series) -> pl.Series:
 
 def as_keys(values: pl.Series) -> pl.Series:
     """Category keys as text with null for missing, the same for equal values of any type."""
-    values = plain(values)
+    values = values if values.dtype == pl.String else plain(values)
     if values.dtype.is_float():
         whole = (values == values.floor()) & (values.abs() < LARGEST_EXACT)
         integers = values.cast(pl.Int64, strict=False).cast(pl.String)
         return integers.zip_with(whole.fill_null(value=False), values.cast(pl.String))
-    if values.dtype == pl.String:  # `True` is how Python writes a boolean into a CSV
-        return values.str.replace(r"^(-?\d+)\.0+$", "${1}").replace(
-            {"True": "true", "False": "false", "-0": "0"}
-        )
+    if values.dtype == pl.String:
+        return values.to_frame("key").select(TEXT_KEY)["key"].alias(values.name)
     return values.cast(pl.String)

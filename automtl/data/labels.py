@@ -18,7 +18,7 @@ import polars as pl
 
 from automtl.config import TaskSchema
 from automtl.data.batch import Batch
-from automtl.data.columns import ColumnError, Wrong, as_numbers, row_of
+from automtl.data.columns import ColumnError, Wrong, number_array, row_of
 from automtl.data.evaluate import BOOLEANS, label_values
 from automtl.data.expression import is_column
 from automtl.data.scaling import Moments
@@ -62,7 +62,7 @@ def _numbers(values: pl.Series, task: TaskSchema) -> npt.NDArray[np.float64]:
         values = values.replace(BOOLEANS)
     rule = "0 or 1" if task.kind == "binary" else "a number"
     hint = f"the {task.kind} task {task.name!r} needs {rule}, or null where it is not observed"
-    return as_numbers(values, hint=hint).fill_null(float("nan")).to_numpy()
+    return number_array(values, hint=hint)
 
 
 def _wrong_values(
@@ -115,7 +115,7 @@ class LabelStats:
             if task.kind == "regression":
                 values_N = known_N.astype(np.float64)
                 values_N = np.log(values_N) if task.loss == "lognormal" else values_N
-                self._moments[index].add(pl.Series(values_N))
+                self._moments[index].add(values_N)
 
     def merge(self, other: LabelStats) -> None:
         for index in range(len(self._tasks)):

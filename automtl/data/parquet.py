@@ -38,13 +38,17 @@ def parquet_num_rows(file: Place) -> int:
 
 def parquet_batches(
     file: Place, columns: Sequence[str], *, batch_rows: int
-) -> Iterator[pa.RecordBatch]:
-    """The rows in order; raises DataError where the file is damaged."""
+) -> Iterator[tuple[pa.RecordBatch, float]]:
+    """The rows in order, and the share of them that has been read with each batch.
+
+    Raises DataError where the file is damaged.
+    """
     with _opened(file) as opened:
         schema = opened.schema_arrow
     text = [name for name in columns if is_text(schema.field(name).type)]
     with _opened(file, read_dictionary=text) as opened:
         batches = opened.iter_batches(batch_rows, columns=list(columns))
+        num_rows, seen = max(1, opened.metadata.num_rows), 0
         while True:
             try:
                 batch = next(batches, None)
@@ -52,7 +56,8 @@ def parquet_batches(
                 raise unreadable(file, error) from error
             if batch is None:
                 return
-            yield batch.select(list(columns))
+            seen += batch.num_rows
+            yield batch.select(list(columns)), seen / num_rows
 
 
 @contextmanager

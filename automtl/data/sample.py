@@ -41,8 +41,8 @@ class RowSample:
         rows = np.arange(batch.height) if rows is None else rows
         self._num_seen += len(rows)
         rows = rows[hash_N[rows] <= self._limit()]
-        part = batch.frame(self._columns)[rows].with_columns(pl.Series(HASH, hash_N[rows]))
-        self._keep([part])
+        part = batch.frame(self._columns)[rows]
+        self._keep([part.hstack([pl.Series(HASH, hash_N[rows])])])
 
     def merge(self, other: RowSample) -> None:
         self._num_seen += other._num_seen

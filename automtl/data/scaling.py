@@ -7,14 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.data.columns import ColumnError, Wrong, as_numbers, row_of
+from automtl.data.columns import ColumnError, Wrong, number_array
 
-__all__ = ["Moments", "Scaling", "finite_numbers", "fit_edges", "fit_scaling", "scale"]
+__all__ = [
+    "Moments",
+    "Scaling",
+    "finite_array",
+    "finite_numbers",
+    "fit_edges",
+    "fit_scaling",
+    "scale",
+]
 
 # far outside what a network can use, far inside float32
 LARGEST_SCALED = 1e6
@@ -49,9 +58,9 @@ class Moments:
         self._low, self._high = np.inf, -np.inf
         self._size, self._mean, self._variance = 1.0, 0.0, 0.0
 
-    def add(self, numbers: pl.Series) -> None:
-        """Adds what `finite_numbers` returned."""
-        part, known = Moments(), numbers.drop_nulls().to_numpy()
+    def add(self, numbers: npt.NDArray[np.float64]) -> None:
+        """Adds what `finite_array` returned."""
+        part, known = Moments(), _known(numbers)
         part._missing = len(numbers) - len(known)
         if len(known):
             part._count = len(known)
@@ -102,7 +111,7 @@ class Moments:
 def fit_scaling(column: pl.Series) -> Scaling:
     """The scaling of a whole column."""
     moments = Moments()
-    moments.add(finite_numbers(column))
+    moments.add(finite_array(column))
     return moments.scaling(column.name)
 
 
@@ -129,15 +138,29 @@ def fit_edges(
     outer = _standardised(pl.Series(column.name, bounds, dtype=pl.Float64), scaling)
     low, high = min([values_U[0], *outer]), max([values_U[-1], *outer])
     edges = np.concatenate([[low], inner, [high]])
-    return tuple(float(edge) for edge in np.unique(edges))
+    return tuple(float(edge) for edge in _distinct(edges))
 
 
 def _standardised(column: pl.Series, scaling: Scaling) -> npt.NDArray[np.float32]:
     """The known values [N] in the units of the scaling."""
-    known = finite_numbers(column).drop_nulls()
-    scaled_N1 = np.zeros((len(known), len(scaling.outputs)), dtype=np.float32)
-    scale(known, scaling, out=scaled_N1)
-    return scaled_N1[:, 0]
+    return _scaled(_known(finite_array(column)), scaling)
+
+
+def _scaled(numbers: npt.NDArray[np.float64], scaling: Scaling) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # an overflow is cut
+        scaled = (numbers - scaling.mean) / scaling.std
+    return np.clip(scaled, -LARGEST_SCALED, LARGEST_SCALED, out=scaled).astype(np.float32)
+
+
+def _known(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    missing = np.isnan(numbers)
+    return numbers[~missing] if missing.any() else numbers
+
+
+def _distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The values, rising, each once. By sorting: NumPy's hash of a few floats takes 0.1 s."""
+    values = np.sort(values)
+    return values[np.append(True, values[1:] != values[:-1])] if len(values) else values
 
 
 def _last_of_bins(counts_U: npt.NDArray[np.int64], num_bins: int) -> npt.NDArray[np.int64]:
@@ -151,7 +174,8 @@ def _last_of_bins(counts_U: npt.NDArray[np.int64], num_bins: int) -> npt.NDArray
     num_others = max(num_bins - len(frequent), 1)
     shares = np.arange(1, num_others) * reached_U[-1] / num_others
     others = np.searchsorted(reached_U, shares - SLACK)
-    return np.intersect1d(np.concatenate([frequent - 1, frequent, others]), last_U)
+    last = _distinct(np.concatenate([frequent - 1, frequent, others]))
+    return last[(last >= 0) & (last < len(last_U))]
 
 
 def scale(column: pl.Series, scaling: Scaling, *, out: npt.NDArray[np.float32]) -> None:
@@ -160,24 +184,31 @@ def scale(column: pl.Series, scaling: Scaling, *, out: npt.NDArray[np.float32]) 
     Results are kept within ±1e6, so that one absurd value cannot overflow float32. The indicator
     is 1 where the value is missing.
     """
-    values = finite_numbers(column)
-    missing_N = values.is_null().to_numpy()
-    known_N = values.fill_null(scaling.mean).to_numpy()
-    with np.errstate(over="ignore"):  # an overflow is cut below
-        scaled_N = (known_N - scaling.mean) / scaling.std
-    out[:, 0] = np.clip(scaled_N, -LARGEST_SCALED, LARGEST_SCALED)
+    numbers_N = finite_array(column)
+    missing_N = np.isnan(numbers_N)
+    scaled_N = _scaled(numbers_N, scaling)
+    if missing_N.any():
+        scaled_N[missing_N] = 0
+    out[:, 0] = scaled_N
     if scaling.indicator:
         out[:, 1] = missing_N
 
 
 def finite_numbers(column: pl.Series) -> pl.Series:
     """Float64 with null for missing; raises DataError on what is no finite number."""
-    values = as_numbers(column, hint=HINT)
-    if values.max() == np.inf or values.min() == -np.inf:
-        row = row_of(values.is_infinite().fill_null(value=False))
+    return pl.Series(column.name, finite_array(column)).fill_nan(None)
+
+
+def finite_array(column: pl.Series) -> npt.NDArray[np.float64]:
+    """The numbers [N], NaN for missing; raises ColumnError on what is no finite number."""
+    numbers_N = number_array(column, hint=HINT)
+    if column.dtype.is_integer():
+        return numbers_N
+    if (wrong_N := np.isinf(numbers_N)).any():
+        row = int(wrong_N.argmax())
         rule = (
             f"{column[row]!r} is infinite; a numeric feature must be finite; leave the field empty"
             " where there is no number"
         )
         raise ColumnError([Wrong(f"column {column.name!r}", rule, row)])
-    return values
+    return numbers_N

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -12,7 +14,7 @@ import pyarrow as pa
 from automtl.data.batch import Batch
 from automtl.data.columns import check_columns
 from automtl.data.delimited import COMPRESSIONS, UTF8, delimited_batches, delimited_names
-from automtl.data.files import Place, partition, size_of, suffixes_of
+from automtl.data.files import Place, partition, size_of, stamp, suffixes_of
 from automtl.data.parquet import parquet_batches, parquet_names, parquet_num_rows
 from automtl.errors import DataError
 
@@ -31,12 +33,23 @@ class Source(Protocol):
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """The rows in order, with `columns` only; raises DataError for those that are not there."""
 
+    def digests(self) -> list[str]:
+        """What is the same as long as the rows are."""
+
 
 class FrameSource:
     """Rows in memory; `place` is how errors call them."""
 
     def __init__(self, frame: pl.DataFrame, place: str) -> None:
         self._frame, self._place = frame, place
+
+    def digests(self) -> list[str]:
+        digest = hashlib.blake2b()
+        for name in self._frame.columns:
+            digest.update(f"{name}:{self._frame.schema[name]};".encode())
+        for rows in self._frame.iter_slices(BATCH_ROWS):
+            digest.update(_bytes_of(rows))
+        return [digest.hexdigest()]
 
     def num_rows(self) -> int | None:
         return self._frame.height
@@ -49,11 +62,21 @@ class FrameSource:
             yield Batch(part, first_row=start, start=start, done=(start + part.height) / height)
 
 
+def _bytes_of(rows: pl.DataFrame) -> bytes:
+    """The same for equal rows, however their memory is laid out."""
+    content = io.BytesIO()
+    rows.rechunk().write_ipc_stream(content)
+    return content.getvalue()
+
+
 class FileSource:
     """The rows of all files, one after the other."""
 
     def __init__(self, files: Sequence[Place], *, encoding: str = UTF8) -> None:
         self._files, self._encoding = files, encoding
+
+    def digests(self) -> list[str]:
+        return [part for file in self._files for part in stamp(file)]
 
     def num_rows(self) -> int | None:
         if any(separator(file) is not None for file in self._files):
@@ -64,10 +87,12 @@ class FileSource:
         sizes = [size_of(file) for file in self._files]
         total, before, start = max(1, sum(sizes)), 0, 0
         types: dict[str, pl.DataType] = {}
+        last: pa.Schema | None = None
         for file, size in zip(self._files, sizes, strict=True):
-            check_columns(columns, column_names(file, encoding=self._encoding), source=str(file))
+            names = _own_columns(file, self._encoding)
+            check_columns(columns, [*names, *partition(file)], source=str(file))
             first_row = 0
-            for rows, share in self._read(file, columns):
+            for rows, share in self._read(file, columns, names):
                 batch = Batch(
                     rows,
                     source=str(file),
@@ -75,17 +100,20 @@ class FileSource:
                     start=start,
                     done=min(1.0, (before + share * size) / total),
                 )
-                if first_row == 0:
+                if rows.schema != last:  # comparing takes microseconds, looking milliseconds
                     self._check_types(types, rows, file)
+                    last = rows.schema
                 yield batch
                 first_row += batch.height
                 start += batch.height
             before += size
 
-    def _read(self, file: Place, columns: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, float]]:
+    def _read(
+        self, file: Place, columns: Sequence[str], names: Sequence[str]
+    ) -> Iterator[tuple[pa.RecordBatch, float]]:
         """Columns that the file lacks are those that the directories above it name."""
-        names, of_all = _own_columns(file, self._encoding), partition(file)
-        own = [name for name in columns if name in names] or names[:1]
+        of_all = partition(file)
+        own = [name for name in columns if name in names] or [*names[:1]]
         for rows, share in self._read_own(file, own):
             added = {
                 name: _repeated(of_all[name], rows.num_rows) for name in columns if name not in own
@@ -99,10 +127,7 @@ class FileSource:
         if (text := separator(file)) is not None:
             yield from delimited_batches(file, text, columns, encoding=self._encoding)
             return
-        num_rows, seen = max(1, parquet_num_rows(file)), 0
-        for rows in parquet_batches(file, columns, batch_rows=BATCH_ROWS):
-            seen += rows.num_rows
-            yield rows, seen / num_rows
+        yield from parquet_batches(file, columns, batch_rows=BATCH_ROWS)
 
     def _check_types(
         self, types: dict[str, pl.DataType], rows: pa.RecordBatch, file: Place

@@ -47,7 +47,10 @@ class Cuts:
         passed_N = np.zeros(len(values), dtype=np.int8)
         for limit in (self.train_until, self.valid_from, self.valid_until, self.test_from):
             if limit is not None:
-                passed_N += (times >= limit).fill_null(value=False).to_numpy()
+                is_past = times >= limit
+                if is_past.null_count():
+                    is_past = is_past.fill_null(value=False)
+                passed_N += is_past.to_numpy()
         return passed_N
 
 

@@ -54,8 +54,7 @@ class KeyCounts:
         codes_N = column.codes_N if rows is None else column.codes_N[rows]
         counts_D = np.bincount(codes_N, minlength=len(column.values) + 1)[:-1]
         keys = as_keys(column.values)
-        occurs = pl.Series(counts_D > 0) & keys.is_not_null()
-        self._text.add(keys.filter(occurs), pl.Series(counts_D).filter(occurs))
+        self._text.add(keys, pl.Series(counts_D))
 
     def merge(self, other: KeyCounts) -> None:
         """Adds what `other` counted."""
@@ -121,6 +120,7 @@ class _Totals:
         self._num_pending = 0
 
     def add(self, keys: pl.Series, counts: pl.Series) -> None:
+        """Keys that are null, or were counted 0 times, are left out when they are added up."""
         dtype = self._added.schema["key"]
         part = pl.DataFrame({"key": keys.cast(dtype), "count": counts.cast(pl.Int64)})
         self._pending.append(part)
@@ -136,7 +136,8 @@ class _Totals:
 
 
 def _added_up(counts: pl.DataFrame) -> pl.DataFrame:
-    return counts.group_by("key").agg(pl.col("count").sum())
+    known = counts.lazy().filter(pl.col("key").is_not_null() & (pl.col("count") > 0))
+    return known.group_by("key").agg(pl.col("count").sum()).collect()
 
 
 def build_vocabulary(
@@ -228,10 +229,10 @@ class _TextIds:
     def find(self, keys_D: pl.Series) -> Ids:
         places_D = self._index.find(self._hashes(keys_D).to_numpy())
         found_D = places_D >= 0
-        known = pl.Series(found_D)
-        same = self._keys.gather(places_D[found_D]) == keys_D.filter(known)
+        rows = np.flatnonzero(found_D)
+        same = self._keys[places_D[rows]] == keys_D[rows]
+        rows = rows[(same.fill_null(value=False) if same.null_count() else same).to_numpy()]
         ids_D = np.full(len(keys_D), UNSEEN, dtype=np.int32)
-        rows = np.flatnonzero(found_D)[same.fill_null(value=False).to_numpy()]
         ids_D[rows] = places_D[rows] + FIRST_ID
         return ids_D
 

@@ -24,7 +24,7 @@ class CategoricalFit:
             self.counts.add_coded(coded, rows)
         else:
             values = plain(batch[self.name])
-            self.counts.add(values if rows is None else values.gather(rows))
+            self.counts.add(values if rows is None else values[rows])
 
     def merge(self, other: CategoricalFit) -> None:
         self.counts.merge(other.counts)

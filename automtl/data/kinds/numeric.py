@@ -8,7 +8,7 @@ import polars as pl
 
 from automtl.config import NumericFeature
 from automtl.data.batch import Batch
-from automtl.data.scaling import Moments, Scaling, finite_numbers, fit_edges
+from automtl.data.scaling import Moments, Scaling, finite_array, fit_edges
 
 __all__ = ["NumericFit", "numeric_features"]
 
@@ -21,8 +21,8 @@ class NumericFit:
 
     def add(self, batch: Batch, rows: npt.NDArray[np.int64] | None) -> None:
         """Adds the train rows of a batch, those numbered `rows` (None: all); checks every row."""
-        numbers = finite_numbers(batch[self.name])
-        self._moments.add(numbers if rows is None else numbers.gather(rows))
+        numbers_N = finite_array(batch[self.name])
+        self._moments.add(numbers_N if rows is None else numbers_N[rows])
 
     def merge(self, other: NumericFit) -> None:
         self._moments.merge(other._moments)

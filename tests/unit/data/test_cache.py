@@ -1,11 +1,15 @@
 """Encoded once, opened by all; stale, damaged or half-written is never taken for a cache."""
 
+import errno
+import fcntl
 import os
 import pickle
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -193,9 +197,35 @@ def test_a_file_that_changes_while_it_is_read_is_told(spec, tmp_path, cache_dir,
     assert list(cache_dir.iterdir()) == []
 
 
-def test_who_comes_second_takes_the_cache_of_the_first(spec, cache_dir, monkeypatch):
-    build = cache._build
-    first = []
+def test_who_comes_second_waits_for_the_first_and_takes_its_cache(spec, cache_dir, monkeypatch):
+    build, builds, steps = cache._build, [], []
+    waits = threading.Event()
+
+    def slow_build(*arguments):
+        builds.append(arguments)
+        assert waits.wait(60)
+        build(*arguments)
+
+    def second_report(step, _):
+        steps.append(step)
+        if step == cache.WAITING:
+            waits.set()
+
+    monkeypatch.setattr(cache, "_build", slow_build)
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        first = threads.submit(open_data, spec)
+        while not builds:
+            time.sleep(0.01)
+        second = threads.submit(open_data, spec, report=second_report)
+        opened = [one.result() for one in (first, second)]
+    assert len(builds) == 1
+    assert steps == [cache.WAITING, cache.DONE]
+    np.testing.assert_array_equal(*(one.rows("train").ids_NC for one in opened))
+    assert [path.name for path in cache_dir.iterdir()] == [opened[0].directory.name]
+
+
+def test_without_locks_who_comes_second_takes_the_cache_of_the_first(spec, cache_dir, monkeypatch):
+    build, first = cache._build, []
 
     def overtaken_build(*arguments):
         build(*arguments)
@@ -203,10 +233,51 @@ def test_who_comes_second_takes_the_cache_of_the_first(spec, cache_dir, monkeypa
             first.append(None)
             first[0] = open_data(spec).rows("train").ids_NC
 
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     monkeypatch.setattr(cache, "_build", overtaken_build)
     second = open_data(spec)
     np.testing.assert_array_equal(second.rows("train").ids_NC, first[0])
     assert [path.name for path in cache_dir.iterdir()] == [second.directory.name]
+
+
+def test_after_a_kill_in_the_middle_the_next_one_encodes_and_tidies_up(spec, tmp_path, cache_dir):
+    program = f"""
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from support.data_spec import make_spec
+from automtl.data.cache import open_data
+def report(step, share):
+    if step == "encoding":
+        print("encoding", flush=True)
+        time.sleep(60)
+open_data(make_spec({DATA!r}, {TASKS!r}, base_dir=Path({str(tmp_path)!r})), report=report)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as killed:
+        assert killed.stdout.readline() == b"encoding\n"
+        left = {path.name for path in cache_dir.iterdir()}
+        killed.kill()
+    assert len(left) == 2  # the lock and the half-written directory
+    assert find_cached(spec) is None
+    data = open_data(spec)
+    assert [path.name for path in cache_dir.iterdir()] == [data.directory.name]
+    assert dict(data.num_rows) == {"train": 30, "valid": 15, "test": 15}
+
+
+def test_a_frame_takes_the_place_of_files_and_its_content_is_its_name(spec):
+    from_file = open_data(spec)
+    frames = [rows(), rows().to_pandas(), rows().to_arrow()]
+    opened = [open_data(spec, frame=frame) for frame in frames]
+    for data in opened:
+        np.testing.assert_array_equal(data.rows("train").ids_NC, from_file.rows("train").ids_NC)
+        np.testing.assert_array_equal(data.source_rows("test"), from_file.source_rows("test"))
+    assert open_data(spec, frame=rows()).directory == opened[0].directory
+    assert open_data(spec, frame=rows(56)).directory != opened[0].directory
+    with pytest.raises(DataError, match="data: object is no table"):
+        open_data(spec, frame=object())
 
 
 def test_what_a_killed_process_left_is_removed_after_a_day(spec, cache_dir):

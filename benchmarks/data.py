@@ -1,0 +1,271 @@
+"""How fast are rows encoded, in how much memory, and how fast do they come back from the cache?
+
+    python benchmarks/data.py --rows 5000000 20000000
+
+Generated rows: 30 columns in daily Parquet files (zstd, one row group), 17 integer id columns with
+Zipf frequencies (10 to 2,000,000 ids, one of 64-bit hashes), 3 of text, 7 of numbers, 2 labels and
+the day, by which they are split. Each job runs in a process of its own; its peak is VmHWM, the most
+memory that it ever had, its time the best of `--repeats`. `LabelEncoder` is how the examples of
+torch-rechub and DeepCTR-Torch encode: pandas, a LabelEncoder a column, a MinMaxScaler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+IDS = (2_000_000, 500_000, 200_000, 100_000, 50_000, 20_000, 10_000, 5_000)
+IDS += (2_000, 1_000, 500, 200, 100, 50, 20, 10)
+TEXTS = (100_000, 1_000, 30)
+NUM_HASHED = 1_000_000
+NUM_NUMBERS = 7
+NUM_DAYS = 40
+ZIPF_EXPONENT = 1.05
+CATEGORICAL = [*(f"c{i}" for i in range(len(IDS))), "h0", *(f"s{i}" for i in range(len(TEXTS)))]
+NUMERIC = [f"x{i}" for i in range(NUM_NUMBERS)]
+LABELS = ["click", "buy"]
+BATCH, NUM_BATCHES = 2048, 400
+JOBS = ("encode", "polars", "pyarrow", "batches", "labels")
+
+
+def write_rows(folder: Path, num_rows: int) -> None:
+    """Daily files; nothing if they are there."""
+    import polars as pl
+
+    if (folder / "done").exists():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for day in range(NUM_DAYS):
+        rng, count = np.random.default_rng(day), num_rows // NUM_DAYS
+        columns = {f"c{i}": zipf(rng, vocab, count) for i, vocab in enumerate(IDS)}
+        hashed = zipf(rng, NUM_HASHED, count).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        columns["h0"] = hashed.view(np.int64)
+        for i, vocab in enumerate(TEXTS):
+            names = pl.Series([f"value_{place:07d}" for place in range(vocab)])
+            columns[f"s{i}"] = names.gather(zipf(rng, vocab, count))
+        for i in range(4):
+            columns[f"x{i}"] = rng.standard_normal(count).astype(np.float32)
+        columns["x4"], columns["x5"] = rng.lognormal(size=count), rng.poisson(3, count)
+        holes = np.flatnonzero(rng.random(count) < 0.1)
+        columns["x6"] = pl.Series(rng.standard_normal(count)).scatter(holes, None)
+        click = rng.random(count) < 0.2
+        columns |= {"click": click, "buy": click & (rng.random(count) < 0.1)}
+        columns["day"] = np.full(count, 20220401 + day, dtype=np.int32)
+        frame = pl.DataFrame(columns).with_columns(pl.col(LABELS).cast(pl.Int8))
+        frame.write_parquet(folder / f"{day:02}.parquet", row_group_size=count)
+    (folder / "done").touch()
+
+
+def zipf(rng: np.random.Generator, vocab: int, count: int) -> np.ndarray:
+    cumulative = np.cumsum(np.arange(1, vocab + 1) ** -ZIPF_EXPONENT)
+    return np.searchsorted(cumulative, rng.random(count) * cumulative[-1]).astype(np.int64)
+
+
+# ---- jobs: each says what it took, in seconds ----------------------------------------------
+
+
+def encode(folder: Path) -> dict[str, float]:
+    from automtl.data.cache import load_cached, open_data
+
+    marks: list[tuple[str, float]] = [("start", time.perf_counter())]
+
+    def report(step: str, _: float) -> None:
+        if marks[-1][0] == step:
+            marks.pop()
+        marks.append((step, time.perf_counter()))
+
+    data = open_data(spec_of(folder), report=report)
+    took = {step: at - before for (_, before), (step, at) in itertools.pairwise(marks)}
+    began = time.perf_counter()
+    load_cached(data.directory).rows("train").ids_NC.shape  # noqa: B018
+    size = sum(file.stat().st_size for file in data.directory.rglob("*"))
+    return {
+        "times": took.get("looking at times", 0.0),
+        "pass 1": took["reading"],
+        "pass 2": took["encoding"],
+        "fingerprint": took["done"],
+        "open": time.perf_counter() - began,
+        "GB": size / 1e9,
+    }
+
+
+def polars(folder: Path) -> dict[str, float]:
+    """File by file, as much as it takes to have every column in memory."""
+    import polars as pl
+
+    began = time.perf_counter()
+    for file in sorted(folder.glob("*.parquet")):
+        pl.read_parquet(file, columns=columns_read(), hive_partitioning=False)
+    return {"read": time.perf_counter() - began}
+
+
+def pyarrow(folder: Path) -> dict[str, float]:
+    import pyarrow.parquet as pq
+
+    began = time.perf_counter()
+    for file in sorted(folder.glob("*.parquet")):
+        for _ in pq.ParquetFile(file).iter_batches(1 << 16, columns=columns_read()):
+            pass
+    return {"read": time.perf_counter() - began}
+
+
+def labels(folder: Path) -> dict[str, float]:
+    import pandas as pd
+    from sklearn.preprocessing import LabelEncoder, MinMaxScaler
+
+    began = time.perf_counter()
+    frame = pd.concat([pd.read_parquet(file) for file in sorted(folder.glob("*.parquet"))])
+    for name in CATEGORICAL:
+        frame[name] = LabelEncoder().fit_transform(frame[name])
+    frame[NUMERIC] = MinMaxScaler().fit_transform(frame[NUMERIC].fillna(0))
+    return {"encode": time.perf_counter() - began}
+
+
+def batches(folder: Path) -> dict[str, float]:
+    """Shuffled batches as a trial takes them, out of the mapped files and out of copies in RAM."""
+    import torch
+
+    from automtl.data.cache import open_data
+    from automtl.training.batches import Batches
+
+    rows = open_data(spec_of(folder)).rows("train")
+    mapped = (rows.ids_NC, rows.numeric_NF, rows.labels_NK)
+    for array in mapped:
+        array.sum()  # both from the page cache: what is compared is the way, not the disk
+    took = {}
+    for name, arrays in (("mapped", mapped), ("RAM", [np.array(array) for array in mapped])):
+        source = Batches(*arrays, device=torch.device("cpu"))
+        coming = source.shuffled(BATCH, np.random.default_rng(0))
+        next(coming)
+        began = time.perf_counter()
+        for _ in range(NUM_BATCHES):
+            next(coming)
+        took[name] = (time.perf_counter() - began) / NUM_BATCHES
+    return took
+
+
+def spec_of(folder: Path):
+    from automtl.spec.schema import Spec
+
+    return Spec.from_dict(
+        {
+            "version": 1,
+            "name": "data",
+            "data": {
+                "path": str(folder / "*.parquet"),
+                "split": {"time": "day"},
+                "categorical": CATEGORICAL,
+                "numeric": NUMERIC,
+            },
+            "tasks": {"click": {"label": "click"}, "buy": {"label": "buy", "given": "click"}},
+            "objectives": ["params"],
+            "space": {"sharing": [{"family": "shared_bottom"}]},
+        }
+    )
+
+
+def columns_read() -> list[str]:
+    return [*CATEGORICAL, *NUMERIC, *LABELS, "day"]
+
+
+RUN: dict[str, Callable[[Path], dict[str, float]]] = {
+    "encode": encode,
+    "polars": polars,
+    "pyarrow": pyarrow,
+    "batches": batches,
+    "labels": labels,
+}
+
+
+# ---- the table -----------------------------------------------------------------------------
+
+
+def measured(job: str, folder: Path, cache: Path, repeats: int) -> dict[str, float]:
+    """The best time of each part over the repeats, and the largest peak."""
+    runs = []
+    for _ in range(repeats):
+        if job == "encode":
+            shutil.rmtree(cache, ignore_errors=True)
+        command = [sys.executable, __file__, "--job", job, "--folder", str(folder)]
+        environment = {**os.environ, "AUTOMTL_CACHE": str(cache)}
+        output = subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+        runs.append(json.loads(output))
+    best = {key: min(run[key] for run in runs) for key in runs[0]}
+    return best | {"peak": max(run["peak"] for run in runs)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/automtl-benchmark-data"))
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--skip", nargs="*", default=[], choices=JOBS)
+    parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.job:
+        took = RUN[options.job](options.folder)
+        peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        print(json.dumps(took | {"peak": int(peak[1]) / 1e6 if peak else 0.0}))
+        return
+    for num_rows in options.rows:
+        folder = options.folder / str(num_rows)
+        write_rows(folder, num_rows)
+        found = {
+            job: measured(job, folder, options.folder / "cache", options.repeats)
+            for job in JOBS
+            if job not in options.skip
+        }
+        print(table(num_rows, found), flush=True)
+
+
+def table(num_rows: int, found: dict[str, dict[str, float]]) -> str:
+    ours = found["encode"]
+    both = ours["times"] + ours["pass 1"] + ours["pass 2"]
+    lines = [f"\n**{num_rows:,} rows**, {ours['GB']:.2f} GB encoded\n"]
+    lines += ["| | s | rows/s | times ours | peak GB |", "|---|---|---|---|---|"]
+
+    def line(name: str, seconds: float, peak: float | str) -> None:
+        shown = peak if isinstance(peak, str) else f"{peak:.2f}"
+        speed, share = num_rows / seconds, seconds / both
+        lines.append(f"| {name} | {seconds:.2f} | {speed:,.0f} | {share:.2f} | {shown} |")
+
+    line("first pass, the cuts in time before it", ours["times"] + ours["pass 1"], "")
+    line("second pass", ours["pass 2"], "")
+    line("both passes", both, ours["peak"])
+    line("and the fingerprint", both + ours["fingerprint"], "")
+    for job in ("polars", "pyarrow"):
+        if job in found:
+            line(f"bare read, {job}", found[job]["read"], found[job]["peak"])
+            lines.append(
+                f"| both passes / bare read, {job} | {both / found[job]['read']:.2f} | | | |"
+            )
+    if "labels" in found:
+        line("pandas and LabelEncoder", found["labels"]["encode"], found["labels"]["peak"])
+    lines.append(f"\nOpening the cache: {1e3 * ours['open']:.0f} ms.")
+    if "batches" in found:
+        mapped, ram = found["batches"]["mapped"], found["batches"]["RAM"]
+        lines.append(
+            f"Shuffled batches of {BATCH}: {1e6 * mapped:.0f} us mapped, {1e6 * ram:.0f} us from"
+            f" RAM ({mapped / ram:.2f})."
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
