@@ -70,7 +70,8 @@ def test_scores_in_the_documents_are_of_what_kuairand_has():
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/confirm.md", "docs/search.md", "docs/training.md"]
+    "document",
+    ["README.md", "docs/confirm.md", "docs/data.md", "docs/search.md", "docs/training.md"],
 )
 def test_pieces_of_specs_in_the_documents_are_valid(document):
     """Each, put into the spec of KuaiRand."""
@@ -83,4 +84,7 @@ def test_pieces_of_specs_in_the_documents_are_valid(document):
         given["space"] = {"sharing": [{"family": "mmoe", "num_shared_experts": 4}]} | given.get(
             "space", {}
         )
+        if "data" in given:
+            rows = {key: whole["data"][key] for key in ("path", "split")}
+            given["data"] = rows | given["data"]
         Spec.from_dict(whole | given, base_dir=path.parent, check_files=True)

@@ -45,7 +45,7 @@ __all__ = ["DONE", "WAITING", "EncodedData", "Rows", "find_cached", "load_cached
 Report = Callable[[str, float], None]
 WAITING, DONE = "waiting for another process that encodes the same rows", "done"
 
-CACHE_VERSION = 3  # goes up with ENCODER_VERSION, and when the layout changes
+CACHE_VERSION = 4  # goes up with ENCODER_VERSION, and when the layout changes
 META_FILE = "meta.json"
 ARRAYS = {"ids": "int32", "numeric": "float32", "labels": "float32", "rows": "int64"}
 OURS_ASIDE = re.compile(r"\.[0-9a-f]{16}(\.[0-9a-f]{8}){1,2}")

@@ -6,7 +6,7 @@ Shapes: N rows, C id columns, F numeric columns, K tasks.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.config import FeatureSchema, TaskSchema, from_jsonable, to_jsonable
+from automtl.config import FeatureSchema, Table, TaskSchema, from_jsonable, to_jsonable
 from automtl.data.batch import Batch, Run
 from automtl.data.columns import check_columns
 from automtl.data.expression import label_columns
@@ -23,12 +23,12 @@ from automtl.data.kinds.categorical import categorical_ids
 from automtl.data.kinds.sequence import sequence_ids
 from automtl.data.labels import label_matrix
 from automtl.data.scaling import Scaling, scale
-from automtl.data.vocabulary import FIRST_ID, Lookup
+from automtl.data.vocabulary import FIRST_ID, BucketLookup, Lookup
 from automtl.errors import DataError
 
 __all__ = ["ENCODER_VERSION", "Encoder", "Inputs"]
 
-ENCODER_VERSION = 3  # goes up when the same rows would be encoded differently
+ENCODER_VERSION = 4  # goes up when the same rows would be encoded differently
 Step = Callable[[], None]
 JSON_FILE, VOCABULARY_FILE = "encoder.json", "vocabularies.parquet"
 
@@ -43,13 +43,15 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Encoder:
-    """Everything fitted: vocabularies (the keys of a table in the order of their ids), scalings
-    of the numeric columns, and the tasks with their labels (a column or an expression of some)."""
+    """Everything fitted: vocabularies (the keys of a table in the order of their ids), the number
+    of buckets of the tables without one, scalings of the numeric columns, and the tasks with their
+    labels (a column or an expression of some)."""
 
     features: FeatureSchema
     tasks: tuple[TaskSchema, ...]
     label_columns: Mapping[str, str]
     vocabularies: Mapping[str, pl.Series]
+    hashed: Mapping[str, int]
     scalings: tuple[Scaling, ...]
 
     @property
@@ -61,9 +63,11 @@ class Encoder:
         return tuple(dict.fromkeys(names))
 
     @cached_property
-    def lookups(self) -> Mapping[str, Lookup]:
-        """Of each vocabulary; their tables are made when first needed."""
-        return {table: Lookup(keys) for table, keys in self.vocabularies.items()}
+    def lookups(self) -> Mapping[str, Lookup | BucketLookup]:
+        """Of each table of keys; a vocabulary's own tables are made when first needed."""
+        found: dict[str, Lookup | BucketLookup] = {}
+        found |= {table: Lookup(keys) for table, keys in self.vocabularies.items()}
+        return found | {table: BucketLookup(num) for table, num in self.hashed.items()}
 
     def transform(self, rows: pl.DataFrame | Batch, run: Run | None = None) -> Inputs:
         """The features of any rows; labels are not needed, other columns are ignored.
@@ -127,6 +131,7 @@ class Encoder:
             "features": to_jsonable(self.features),
             "tasks": [to_jsonable(task) for task in self.tasks],
             "label_columns": dict(self.label_columns),
+            "hashed": dict(self.hashed),
             "scalings": [to_jsonable(scaling) for scaling in self.scalings],
         }
         (directory / JSON_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
@@ -142,12 +147,15 @@ class Encoder:
                     f" {ENCODER_VERSION}; encode the data anew"
                 )
             features = from_jsonable(FeatureSchema, document["features"])
-            vocabularies = _read_vocabularies(directory / VOCABULARY_FILE, features)
+            hashed = {str(table): int(num) for table, num in document["hashed"].items()}
+            keyed = [table for table in features.tables if table.name not in hashed]
+            vocabularies = _read_vocabularies(directory / VOCABULARY_FILE, keyed)
             return cls(
                 features=features,
                 tasks=tuple(from_jsonable(TaskSchema, task) for task in document["tasks"]),
                 label_columns=document["label_columns"],
                 vocabularies=vocabularies,
+                hashed=hashed,
                 scalings=tuple(from_jsonable(Scaling, part) for part in document["scalings"]),
             )
         except DataError:
@@ -165,13 +173,12 @@ def _scale(batch: Batch, scaling: Scaling, out: npt.NDArray[np.float32]) -> None
     scale(batch[scaling.name], scaling, out=out)
 
 
-def _read_vocabularies(path: Path, features: FeatureSchema) -> dict[str, pl.Series]:
+def _read_vocabularies(path: Path, tables: Sequence[Table]) -> dict[str, pl.Series]:
     keys = pl.read_parquet(path)
     vocabularies = {
-        table.name: keys.filter(pl.col("table") == table.name).sort("id")["key"]
-        for table in features.tables
+        table.name: keys.filter(pl.col("table") == table.name).sort("id")["key"] for table in tables
     }
-    for table in features.tables:
+    for table in tables:
         if FIRST_ID + len(vocabularies[table.name]) != table.num_rows:
             raise ValueError(f"table {table.name!r} does not have {table.num_rows} rows")
     return vocabularies

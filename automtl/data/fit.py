@@ -51,10 +51,18 @@ class Gathered:
         data = spec.data
         self._spec, self._tasks = spec, spec.task_schemas()
         self._label_columns = {name: task.label for name, task in spec.tasks.items()}
-        self._categorical = [CategoricalFit(name) for name in data.categorical]
+        self._hashed = {
+            name: one.hash for name, one in data.categorical.items() if one.hash is not None
+        }
+        self._categorical = [
+            CategoricalFit(name, is_hashed=name in self._hashed) for name in data.categorical
+        ]
         self._numeric = [NumericFit(name) for name in data.numeric]
         self._sequence = [
-            SequenceFit(SequenceFeature(name=name, table=one.shares or name, max_len=one.max_len))
+            SequenceFit(
+                SequenceFeature(name=name, table=one.shares or name, max_len=one.max_len),
+                is_hashed=one.shares in self._hashed,
+            )
             for name, one in data.sequence.items()
         ]
         self._sample = RowSample(list(data.numeric))
@@ -128,14 +136,19 @@ class Gathered:
                 max_vocab=data.categorical[table].max_vocab if table in data.categorical else None,
             )
             for table, counts in self._counts().items()
+            if table not in self._hashed
         }
         scalings = tuple(one.scaling() for one in self._numeric)
         sample = self._sample.frame()
         return Encoder(
             features=FeatureSchema(
                 tables=tuple(
-                    Table(name=table, num_rows=FIRST_ID + len(keys))
-                    for table, keys in vocabularies.items()
+                    Table(
+                        name=table,
+                        num_rows=FIRST_ID
+                        + (self._hashed.get(table) or len(vocabularies.get(table, ()))),
+                    )
+                    for table in self._counts()
                 ),
                 categorical=tuple(
                     CategoricalFeature(name=one.name, table=one.name) for one in self._categorical
@@ -150,6 +163,7 @@ class Gathered:
             tasks=self._labels["train"].fitted(),
             label_columns=self._label_columns,
             vocabularies=vocabularies,
+            hashed=self._hashed,
             scalings=scalings,
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["nth_smallest", "row_hashes"]
+__all__ = ["mixed", "nth_smallest", "row_hashes"]
 
 Hashes = npt.NDArray[np.uint64]
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -23,11 +23,12 @@ CHUNK = 1 << 20  # rows
 
 def row_hashes(start: int, count: int, *, seed: int) -> Hashes:
     """The numbers of the rows `start` to `start + count` [count]."""
-    first = _mixed(np.array([seed & LARGEST], dtype=np.uint64))
-    return _mixed(np.arange(start, start + count, dtype=np.uint64) * GOLDEN + first)
+    first = mixed(np.array([seed & LARGEST], dtype=np.uint64))
+    return mixed(np.arange(start, start + count, dtype=np.uint64) * GOLDEN + first)
 
 
-def _mixed(values: Hashes) -> Hashes:
+def mixed(values: Hashes) -> Hashes:
+    """The last steps of splitmix64: neighbours land anywhere."""
     values = (values ^ (values >> np.uint64(30))) * FIRST
     values = (values ^ (values >> np.uint64(27))) * SECOND
     return values ^ (values >> np.uint64(31))

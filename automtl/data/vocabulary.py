@@ -18,8 +18,17 @@ import polars as pl
 from automtl.data.batch import Coded
 from automtl.data.columns import as_keys, plain
 from automtl.data.hash_index import HashIndex
+from automtl.data.key_hash import key_hashes
 
-__all__ = ["FIRST_ID", "MISSING", "UNSEEN", "KeyCounts", "Lookup", "build_vocabulary"]
+__all__ = [
+    "FIRST_ID",
+    "MISSING",
+    "UNSEEN",
+    "BucketLookup",
+    "KeyCounts",
+    "Lookup",
+    "build_vocabulary",
+]
 
 MISSING = 0
 UNSEEN = 1
@@ -183,6 +192,27 @@ class Lookup:
         ids_D = self._text.find(keys_D)
         if keys_D.null_count():
             ids_D[keys_D.is_null().to_numpy()] = MISSING
+        return ids_D
+
+
+class BucketLookup:
+    """The ids of values by the hash of their key: FIRST_ID on, and nothing is ever unseen."""
+
+    def __init__(self, num_buckets: int) -> None:
+        self._num_buckets = np.uint64(num_buckets)
+
+    def ids(self, values: pl.Series) -> Ids:
+        """The id of each value of a column [N]."""
+        return self._of_keys(as_keys(values))
+
+    def coded_ids(self, column: Coded) -> Ids:
+        """The id of each value of a column of text [N]."""
+        ids_D = np.append(self._of_keys(as_keys(column.values)), np.int32(MISSING))
+        return ids_D.take(column.codes_N)
+
+    def _of_keys(self, keys_D: pl.Series) -> Ids:
+        ids_D = (key_hashes(keys_D) % self._num_buckets).astype(np.int32) + np.int32(FIRST_ID)
+        ids_D[keys_D.is_null().to_numpy()] = MISSING
         return ids_D
 
 

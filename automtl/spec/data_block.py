@@ -27,6 +27,7 @@ __all__ = [
 
 COLUMN = Text(what="a column name")
 COUNT = Whole(low=1)
+MOST_BUCKETS = 2**31 - 8  # ids are 32-bit integers
 Column = Annotated[str, COLUMN]
 Count = Annotated[int, COUNT]
 Seed = Annotated[int, Whole(low=0)]
@@ -40,6 +41,11 @@ class CategoricalSpec(Block):
     min_count: Count = Field(1, description="rarer values share the id 'never seen'")
     max_vocab: Annotated[int | None, Maybe(COUNT)] = Field(
         None, description="keep only so many values, the most frequent ones"
+    )
+    hash: Annotated[int | None, Maybe(Whole(low=2, high=MOST_BUCKETS))] = Field(
+        None,
+        description="no vocabulary, but so many ids: values of the same hash share one, and those "
+        "that train never had have one too",
     )
 
 
@@ -165,7 +171,7 @@ class DataSpec(Block):
         description="which rows are train, valid and test", examples=[{"column": "split"}]
     )
     categorical: Annotated[Mapping[str, CategoricalSpec], ByName()] = Field(
-        {}, description="columns of ids: a list, or a mapping with min_count and max_vocab"
+        {}, description="columns of ids: a list, or a mapping with min_count, max_vocab and hash"
     )
     numeric: Annotated[tuple[str, ...], Columns()] = Field((), description="columns of numbers")
     sequence: Annotated[Mapping[str, SequenceSpec], ByName()] = Field(

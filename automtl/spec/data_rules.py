@@ -170,6 +170,19 @@ def _shared_tables(raw: Raw) -> Iterator[Problem]:
             yield Problem(loc=("data", "sequence", name, "shares"), rule=rule, hint=hint)
 
 
+def _buckets(raw: Raw) -> Iterator[Problem]:
+    """Ids by hash know no values, so none can be rare or left out."""
+    columns = get(raw, "data", "categorical")
+    for name, block in columns.items() if isinstance(columns, Mapping) else ():
+        if get(block, "hash") is None:
+            continue
+        for key, default in (("min_count", 1), ("max_vocab", None)):
+            if get(block, key, default=default) != default:
+                rule = f"hash keeps no values, so {key} cannot choose among them"
+                hint = f"take hash or {key} away"
+                yield Problem(loc=("data", "categorical", name, key), rule=rule, hint=hint)
+
+
 def _split_shares(raw: Raw) -> Iterator[Problem]:
     split = get(raw, "data", "split")
     if not isinstance(split, Mapping) or "column" in split:
@@ -213,5 +226,6 @@ DATA_RULES: tuple[Callable[[Raw], Iterator[Problem]], ...] = (
     _listed_once,
     _no_leaks,
     _shared_tables,
+    _buckets,
     _split_shares,
 )

@@ -52,6 +52,13 @@ def test_a_right_spec_has_no_problem():
         ({"data.categorical": {"user": {}, "item": {}, "is_click": {}}},
          {"data.categorical.is_click": "column is_click is the label of task click; "
           "take is_click away from the features: it would leak"}),
+        ({"data.categorical": {"item": {"hash": 100, "max_vocab": 5}, "user": {"hash": 9}}},
+         {"data.categorical.item.max_vocab": "hash keeps no values, so max_vocab cannot choose "
+          "among them; take hash or max_vocab away"}),
+        ({"data.categorical": {"item": {"hash": 1}, "user": {"hash": 9, "min_count": 2}}},
+         {"data.categorical.item.hash": "must be from 2 to 2147483640, not 1",
+          "data.categorical.user.min_count": "hash keeps no values, so min_count cannot choose "
+          "among them; take hash or min_count away"}),
         ({"data.sequence": {"history": {"shares": "itm"}}}, {"data.sequence.history.shares":
           "itm is not a categorical column; did you mean item?"}),
         ({"data.sequence": {"history": {"shares": "price"}}}, {"data.sequence.history.shares":
