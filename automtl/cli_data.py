@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,9 @@ from automtl.data.sets.registry import DEFAULT_OUT, SETS, public_set
 __all__ = ["app"]
 
 SIDES = ("train", "valid", "test")
+DAY_S = 86_400
 
-app = typer.Typer(help="Get rows ready for a search.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Get rows ready for a search, and what is kept of them.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
@@ -45,3 +47,33 @@ def prepare(
     moved = out != DEFAULT_OUT or not which.is_in_spec
     path = f" --set data.path={shlex.quote(str(written[0].path.absolute()))}" if moved else ""
     console.emit("\n".join([*lines, f"next: automtl validate {spec}{path}"]))
+
+
+@app.command()
+def clean(
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; else they are listed.")] = False,
+    days: Annotated[
+        float, typer.Option(min=0, metavar="N", help="Only what was made so many days ago.")
+    ] = 0,
+) -> None:
+    """List the caches of encoded rows, or remove them."""
+    from automtl import console
+    from automtl.data.paths import cache_root
+    from automtl.data.tidy import cache_entries, remove_cache
+
+    now = time.time()
+    entries = [one for one in cache_entries(cache_root()) if now - one.made_at >= days * DAY_S]
+    lines = []
+    for entry in entries:
+        rows = "damaged" if entry.num_rows is None else f"{entry.num_rows:,} rows"
+        age = (now - entry.made_at) / DAY_S
+        size = f"{entry.num_bytes / 1e6:,.1f} MB"
+        lines.append(f"{entry.directory.name[:16]}  {size:>14}  {age:6.1f} days old  {rows}")
+        if yes:
+            remove_cache(entry)
+    total = f"{sum(entry.num_bytes for entry in entries) / 1e6:,.1f} MB"
+    done = f"removed {len(entries)} caches" if yes else f"{len(entries)} caches"
+    lines.append(f"{done} in {cache_root()}, {total}")
+    if entries and not yes:
+        lines.append("a search encodes its rows anew where they are gone; to remove them: --yes")
+    console.emit("\n".join(lines))

@@ -1,8 +1,8 @@
 """Category keys to ids: 0 missing (and padding), 1 never seen in train, 2 and up the vocabulary.
 
 Integers in a narrow range are counted and looked up by place, other integers and text by hashing;
-text once a distinct value of a batch, not once a row. What is counted fits memory if the distinct
-keys do: 16 bytes for an integer, about 40 for a text.
+text once a distinct value of a batch, not once a row. What is counted grows with the distinct keys,
+not with the rows.
 
 Shapes: N values, D distinct values, V keys of a vocabulary.
 """
