@@ -16,7 +16,11 @@ __all__ = ["app"]
 SIDES = ("train", "valid", "test")
 DAY_S = 86_400
 
-app = typer.Typer(help="Get rows ready for a search, and what is kept of them.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Get rows ready for a search, and what is kept of them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 @app.command()
