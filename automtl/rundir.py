@@ -48,6 +48,7 @@ CONFIRM = "confirm"
 NOT_COMPARED = frozenset(
     {
         CONFIRM,
+        "data.cache",
         "search.trials",
         "search.wall_hours",
         "search.device_hours",

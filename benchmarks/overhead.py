@@ -36,6 +36,7 @@ from automtl.config import (
 from automtl.models.cost import costs
 from automtl.search.assignment import Assignment
 from automtl.search.executor import LocalExecutor
+from automtl.search.home import HERE, Home
 from automtl.search.loop import SearchLoop
 from automtl.search.sampler import Sampler
 from automtl.spec.schema import Spec
@@ -62,7 +63,7 @@ class NoRows:
 class CurveJob:
     """Clicks want a rate of 1e-3, purchases weight; more training and more experts help both."""
 
-    def run(self, assignment: Assignment) -> Iterator[Evaluation]:
+    def run(self, assignment: Assignment, home: Home = HERE) -> Iterator[Evaluation]:
         for share in RUNGS:
             yield Evaluation(
                 epochs=share * assignment.config.train.epochs,

@@ -124,7 +124,7 @@ def open_data(spec: Spec, *, frame: Any = None, report: Report | None = None) ->
     """
     source = None if frame is None else _source_of(frame)
     key = _key(spec, source)
-    directory = cache_root() / key
+    directory = cache_root(spec.cache_dir()) / key
     if (found := _load_or_none(directory)) is not None:
         return found
     report = report or (lambda *_: None)
@@ -174,7 +174,7 @@ def _free_bytes(root: Path) -> str:
 def find_cached(spec: Spec) -> EncodedData | None:
     """The cache of `spec` if there is a whole one; reads file sizes and JSON only."""
     try:
-        return _load_or_none(cache_root() / _key(spec))
+        return _load_or_none(cache_root(spec.cache_dir()) / _key(spec))
     except DataError:  # a data file is missing: whoever opens the data says so
         return None
 
@@ -273,7 +273,7 @@ def _digest_of(stream: Any) -> str:
 def _digest(spec: Spec, files: Sequence[object]) -> str:
     depends_on = {
         "version": CACHE_VERSION,
-        "data": spec.data.model_dump(mode="json", exclude={"path"}),
+        "data": spec.data.model_dump(mode="json", exclude={"path", "cache"}),
         "tasks": {name: task.model_dump(mode="json") for name, task in spec.tasks.items()},
         "files": files,
     }

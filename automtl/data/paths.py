@@ -69,8 +69,11 @@ def _glob(root: Path, pattern: str) -> list[Path]:
     return sorted(Path(os.path.normpath(file)) for file in found if file.name[0] != ".")
 
 
-def cache_root() -> Path:
-    """`$AUTOMTL_CACHE`, else `$XDG_CACHE_HOME/automtl`, else `~/.cache/automtl`."""
+def cache_root(stated: Path | None = None) -> Path:
+    """What a spec has stated, else `$AUTOMTL_CACHE`, else `$XDG_CACHE_HOME/automtl`, else
+    `~/.cache/automtl`."""
+    if stated is not None:
+        return stated
     if own := os.environ.get("AUTOMTL_CACHE"):
         return Path(own).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

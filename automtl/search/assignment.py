@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from automtl.config import Evaluation, TrialConfig
+from automtl.search.home import HERE, Home
 
 __all__ = ["Assignment", "Job", "Loop"]
 
@@ -23,8 +24,11 @@ class Assignment:
 class Job(Protocol):
     """What a worker does with an assignment; it must survive a pickle."""
 
-    def run(self, assignment: Assignment) -> Iterator[Evaluation]:
-        """Trains from one evaluation to the next; whoever iterates may stop early."""
+    def run(self, assignment: Assignment, home: Home = HERE) -> Iterator[Evaluation]:
+        """Trains from one evaluation to the next; whoever iterates may stop early.
+
+        Raises RunError where no trial can run on this machine: that ends the search.
+        """
 
 
 class Loop(Protocol):

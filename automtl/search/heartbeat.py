@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automtl.rundir import trial_id
+from automtl.search.home import HERE, Home
 
 __all__ = ["OnStep", "Watchdog", "beating"]
 
@@ -23,7 +24,9 @@ OnStep = Callable[[int, int], None]
 
 
 @contextmanager
-def beating(alive_dir: Path | None, number: int, *, beat_s: float = BEAT_S) -> Iterator[OnStep]:
+def beating(
+    alive_dir: Path | None, number: int, *, beat_s: float = BEAT_S, home: Home = HERE
+) -> Iterator[OnStep]:
     """Gives what a training loop calls with its step and the number of its steps, as often as it
     likes; while the block runs trial `number` has a file in `alive_dir`. None: no file."""
     if alive_dir is None:
@@ -35,14 +38,13 @@ def beating(alive_dir: Path | None, number: int, *, beat_s: float = BEAT_S) -> I
         nonlocal due_s
         if (now := time.monotonic()) >= due_s:
             due_s = now + beat_s
-            with suppress(OSError):  # on a full disk it is emptied, which shows life as well
-                path.write_text(f"{step} {num_steps}", encoding="ascii")
+            home.note(path, f"{step} {num_steps}")
 
     beat(0, 0)
     try:
         yield beat
     finally:
-        path.unlink(missing_ok=True)
+        home.forget(path)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Ray Tune runs the trials: many at once, on this machine or on a cluster.
 
-What Tune asks meanwhile is answered in `ray_tune.py`; no other file uses Ray.
+What Tune asks meanwhile is answered in `ray_tune.py`, what workers ask on other machines in
+`ray_home.py`; no other file uses Ray.
 """
 
 from __future__ import annotations

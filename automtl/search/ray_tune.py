@@ -20,9 +20,11 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from automtl.config import Evaluation
+from automtl.errors import RunError
 from automtl.search.assignment import Assignment, Job, Loop
 from automtl.search.executor import describe_failure
 from automtl.search.heartbeat import Watchdog
+from automtl.search.ray_home import home_from, this_node
 
 __all__ = [
     "Bridge",
@@ -91,7 +93,7 @@ class TuneSearcher(Searcher):
             turn = self.bridge.loop.propose() if not self.bridge.is_broken else "finished"
             if isinstance(turn, Assignment):
                 self.bridge.numbers[trial_id] = turn.number
-                return {"assignment": turn, "job": self.bridge.job}
+                return {"assignment": turn, "job": self.bridge.job, "home": this_node()}
             if turn == "wait":
                 time.sleep(WAIT_S)
                 return None
@@ -111,6 +113,8 @@ class TuneSearcher(Searcher):
                 self.bridge.loop.lose(number, death.reason)
             elif death is not None:
                 self.bridge.loop.fail(number, death.reason, death.text)
+            elif result and result.get("unfit_machine"):
+                raise RunError(result["unfit_machine"])
             elif result and result.get("failure"):
                 self.bridge.loop.fail(number, *result["failure"])
             else:
@@ -238,7 +242,8 @@ class TrialActor(tune.Trainable):
     """
 
     def setup(self, config: dict[str, Any]) -> None:
-        self._evaluations: Iterator[Evaluation] = config["job"].run(config["assignment"])
+        home = home_from(config["home"])
+        self._evaluations: Iterator[Evaluation] = config["job"].run(config["assignment"], home)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.setup(new_config)
@@ -247,6 +252,8 @@ class TrialActor(tune.Trainable):
     def step(self) -> dict[str, Any]:
         try:
             evaluation = next(self._evaluations, None)
+        except RunError as error:  # or this machine would use up one trial after the other
+            return {"done": True, "unfit_machine": str(error)}
         except Exception as error:
             return {"done": True, "failure": describe_failure(error)}
         return {"done": evaluation is None, "evaluation": evaluation}

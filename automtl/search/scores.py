@@ -5,7 +5,8 @@ Shapes: N rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,14 @@ __all__ = ["has_scores", "read_scores", "write_scores"]
 Scores = Mapping[str, NDArray[np.float32]]
 
 
-def write_scores(directory: Path, run: int | str, scores: Scores) -> None:
-    """Keeps `scores`, arrays [N] by output, of a run: whole or not at all.
+def write_scores(
+    directory: Path,
+    run: int | str,
+    scores: Scores,
+    *,
+    keeping: Callable[[Path], AbstractContextManager[Path]] = written_whole,
+) -> None:
+    """Keeps `scores`, arrays [N] by output, of a run: whole or not at all, as `keeping` does it.
 
     Raises TrialFailedError where they cannot be written.
     """
@@ -29,7 +36,7 @@ def write_scores(directory: Path, run: int | str, scores: Scores) -> None:
 
     path = _path(directory, run)
     try:
-        with written_whole(path) as aside:
+        with keeping(path) as aside:
             aside.write_bytes(
                 save({name: np.ascontiguousarray(p_N) for name, p_N in scores.items()})
             )

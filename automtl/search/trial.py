@@ -14,6 +14,7 @@ from automtl.records import is_last
 from automtl.rundir import weights_name
 from automtl.search.assignment import Assignment
 from automtl.search.heartbeat import OnStep, beating
+from automtl.search.home import HERE, Home
 from automtl.search.scores import write_scores
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ __all__ = ["TrialJob", "asks_for_latency", "make_job"]
 class TrialJob:
     """Paths and numbers only, so that it travels to any worker; the rows stay on disk.
 
+    The paths are those of the search's machine; the worker reaches them through its `home`.
+
     Before the last evaluation is handed out the weights are in `weights_dir`, written aside and
     moved into place. While the trial runs there is a sign of life in `alive_dir`. With
     `latency_batch` the built model's `latency_ms` is measured for so many rows: the costs come
@@ -39,6 +42,7 @@ class TrialJob:
 
     weights_dir: Path
     cache_dir: Path
+    fingerprint: str  # of the rows in cache_dir
     device: str
     precision: Precision
     num_threads: int
@@ -47,11 +51,11 @@ class TrialJob:
     alive_dir: Path | None = None
     scores_dir: Path | None = None
 
-    def run(self, assignment: Assignment) -> Iterator[Evaluation]:
-        with beating(self.alive_dir, assignment.number) as on_step:
-            yield from self._train(assignment, on_step)
+    def run(self, assignment: Assignment, home: Home = HERE) -> Iterator[Evaluation]:
+        with beating(self.alive_dir, assignment.number, home=home) as on_step:
+            yield from self._train(assignment, home, on_step)
 
-    def _train(self, assignment: Assignment, on_step: OnStep) -> Iterator[Evaluation]:
+    def _train(self, assignment: Assignment, home: Home, on_step: OnStep) -> Iterator[Evaluation]:
         import torch
 
         from automtl.training.fit import Trainer
@@ -59,9 +63,10 @@ class TrialJob:
 
         torch.set_num_threads(self.num_threads)
         keep_freed_memory()
+        cache_dir = home.rows(self.cache_dir, self.fingerprint, on_wait=lambda: on_step(0, 0))
         trainer = Trainer(
             assignment.config,
-            _open_rows(self.cache_dir),
+            _open_rows(cache_dir),
             seed=assignment.seed,
             device=self.device,
             precision=self.precision,
@@ -72,24 +77,22 @@ class TrialJob:
             yield trainer.measure_latency(self.latency_batch)
         for evaluation in trainer.run():
             if is_last(evaluation.epochs, assignment.config):
-                self._save(trainer.model, assignment.number)
+                self._save(trainer.model, assignment.number, home)
                 if self.scores_dir is not None and len(trainer.data.rows("test")):
-                    write_scores(self.scores_dir, assignment.number, trainer.predict("test"))
+                    scores = trainer.predict("test")
+                    write_scores(self.scores_dir, assignment.number, scores, keeping=home.keeping)
             yield evaluation
 
-    def _save(self, model: nn.Module, number: int) -> None:
+    def _save(self, model: nn.Module, number: int, home: Home) -> None:
         from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         path = self.weights_dir / weights_name(number)
-        aside = path.with_suffix(".safetensors.tmp")  # not hidden: who drops weights knows it
         try:
-            save_file(model.state_dict(), aside)
-            aside.replace(path)
+            with home.keeping(path) as aside:
+                save_file(model.state_dict(), aside)
         except (OSError, SafetensorError) as error:
             raise TrialFailedError(f"{path}: the weights cannot be written ({error})") from error
-        finally:
-            aside.unlink(missing_ok=True)
 
 
 @functools.lru_cache(maxsize=1)
@@ -112,6 +115,7 @@ def make_job(
     return TrialJob(
         weights_dir=study.weights_dir,
         cache_dir=data.directory,
+        fingerprint=data.fingerprint,
         device=spec.trial.device,
         precision=spec.trial.precision,
         num_threads=max(1, int(spec.trial.cpus)),

@@ -28,6 +28,7 @@ __all__ = [
 COLUMN = Text(what="a column name")
 COUNT = Whole(low=1)
 MOST_BUCKETS = 2**31 - 8  # ids are 32-bit integers
+DIRECTORY = Text(pattern=r"(?!\w+://).+", what="a directory, as rows are memory-mapped")
 Column = Annotated[str, COLUMN]
 Count = Annotated[int, COUNT]
 Seed = Annotated[int, Whole(low=0)]
@@ -176,4 +177,9 @@ class DataSpec(Block):
     numeric: Annotated[tuple[str, ...], Columns()] = Field((), description="columns of numbers")
     sequence: Annotated[Mapping[str, SequenceSpec], ByName()] = Field(
         {}, description="columns of lists of ids"
+    )
+    cache: Annotated[str | None, Maybe(DIRECTORY)] = Field(
+        None,
+        description="the directory of encoded rows, AUTOMTL_CACHE if left out: one that every "
+        "machine of a cluster sees saves copies",
     )

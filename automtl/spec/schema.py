@@ -216,6 +216,8 @@ class Spec(Block):
                 path if is_url(path) else str((self.base_dir / path).absolute()) for path in many
             ]
             raw["data"]["path"] = files[0] if isinstance(given, str) else files
+        if absolute_paths and (cache_dir := self.cache_dir()) is not None:
+            raw["data"]["cache"] = str(cache_dir)
         return raw
 
     def task_schemas(self) -> tuple[TaskSchema, ...]:
@@ -248,6 +250,11 @@ class Spec(Block):
         """
         path = self.data.path
         return () if path is None else data_files(path, base_dir=self.base_dir)
+
+    def cache_dir(self) -> Path | None:
+        """`data.cache`, absolute; None where the spec leaves it to the environment."""
+        own = self.data.cache
+        return None if own is None else (self.base_dir / Path(own).expanduser()).absolute()
 
     def model_post_init(self, context: Any) -> None:
         self._base_dir = (context or {}).get("base_dir", Path())

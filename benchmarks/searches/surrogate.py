@@ -33,6 +33,7 @@ from automtl.config import (
 )
 from automtl.models.cost import costs
 from automtl.search.assignment import Assignment
+from automtl.search.home import HERE, Home
 from automtl.search.sampler import Proposal
 from automtl.training.fit import evaluation_epochs
 
@@ -182,7 +183,7 @@ class SurrogateJob:
     surrogate: Surrogate
     rungs: tuple[float, ...] = ()
 
-    def run(self, assignment: Assignment) -> Iterator[Evaluation]:
+    def run(self, assignment: Assignment, home: Home = HERE) -> Iterator[Evaluation]:
         epochs = assignment.config.train.epochs
         answer = self.surrogate.answer(assignment.config)
         known_P = np.log(self.surrogate.shares)

@@ -45,6 +45,7 @@ def study(root):
     job = TrialJob(
         weights_dir=study.run_dir / "weights",
         cache_dir=data.directory,
+        fingerprint=data.fingerprint,
         device="cpu",
         precision="fp32",
         num_threads=1,

@@ -22,6 +22,7 @@ from automtl.errors import TrialFailedError
 from automtl.models.cost import costs
 from automtl.search.assignment import Assignment
 from automtl.search.heartbeat import OnStep, beating
+from automtl.search.home import HERE, Home
 from automtl.spec.schema import Spec
 
 FEATURES = FeatureSchema(
@@ -117,10 +118,10 @@ class FakeJob:
     alive_dir: Path | None = None
     log: Path | None = None  # a line "number seed" a trial that was trained to the end
 
-    def run(self, assignment: Assignment) -> Iterator[Evaluation]:
+    def run(self, assignment: Assignment, home: Home = HERE) -> Iterator[Evaluation]:
         if self.faults.get(assignment.number) == "hang at first":
             time.sleep(3600)
-        with beating(self.alive_dir, assignment.number, beat_s=0.0) as on_step:
+        with beating(self.alive_dir, assignment.number, beat_s=0.0, home=home) as on_step:
             yield from self._train(assignment, on_step)
 
     def _train(self, assignment: Assignment, on_step: OnStep) -> Iterator[Evaluation]:

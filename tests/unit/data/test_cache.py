@@ -136,6 +136,13 @@ def test_the_fingerprint_is_that_of_the_content_not_of_the_place(spec, tmp_path)
     assert open_data(spec).fingerprint != first.fingerprint
 
 
+def test_a_spec_may_state_where_the_cache_is_and_the_rows_are_the_same(spec, tmp_path):
+    stated = open_data(make_spec({**DATA, "cache": "shared"}, TASKS, base_dir=tmp_path))
+    assert stated.directory.parent == tmp_path / "shared"
+    first = open_data(spec)
+    assert (first.directory.name, first.fingerprint) == (stated.directory.name, stated.fingerprint)
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -127,7 +127,7 @@ def test_trials_that_still_run_are_no_rows():
 
 
 def test_text_from_data_is_harmless():
-    tasks = {"a": {"label": HOSTILE}, "b": {"label": "b", "given": "a"}}
+    tasks = {"a": {"label": f"[{HOSTILE}]"}, "b": {"label": "b", "given": "a"}}
     spec = make_spec(tasks=tasks, objectives=["a.auc", "b.auc"])
     reason = "</script><img src=x onerror=alert(1)>"
     failed = make_record(12, state="failed", reason=reason, traceback=reason)

@@ -16,6 +16,7 @@ from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
 from automtl.errors import RunError, TrialFailedError
 from automtl.search import run
 from automtl.search.fidelity import Ladder
+from automtl.search.home import HERE
 from automtl.search.trial import TrialJob
 from automtl.study import Study
 
@@ -33,6 +34,7 @@ class Data(FakeData):
 def search(monkeypatch: pytest.MonkeyPatch) -> Search:
     """`run_search` in this process, of trials that train nothing."""
     monkeypatch.setattr(run, "open_data", lambda spec: Data())
+    monkeypatch.setattr(run, "check_before_search", lambda spec, data: ())
     monkeypatch.setattr(run, "count_positives", lambda rows, tasks: {})
     monkeypatch.setattr(run, "make_ladder", lambda spec, positives: Ladder(rungs=(1 / 9, 1 / 3)))
     monkeypatch.setattr(run, "make_job", lambda *given, **more: FakeJob())
@@ -103,11 +105,12 @@ def save(weights_dir: Path) -> None:
     job = TrialJob(
         weights_dir=weights_dir,
         cache_dir=weights_dir,
+        fingerprint="rows",
         device="cpu",
         precision="fp32",
         num_threads=1,
     )
-    job._save(torch.nn.Linear(400, 400), 7)
+    job._save(torch.nn.Linear(400, 400), 7, HERE)
 
 
 def test_weights_that_find_no_room_fail_the_trial_and_leave_nothing(small_disk: Path) -> None:
