@@ -48,8 +48,9 @@ class _Away:
         try:
             return at_hand(cache_dir, fingerprint, self, on_wait=on_wait)
         except DataError as error:
+            address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
             raise RunError(
-                f"node {ray.util.get_node_ip_address()}: the encoded rows cannot come to this "
+                f"node {address}: the encoded rows cannot come to this "
                 f"machine: {error}; give {cache_root()} room there, or set AUTOMTL_CACHE before "
                 "`ray start` on it to a directory that can be written, or data.cache in the spec "
                 "to one that every machine sees; then go on with --resume"

@@ -36,12 +36,19 @@ def finished(run_dir: Path) -> dict[int, TrialRecord]:
     return {r.number: replace(r, has_weights=False) for r in trials if r.state in ended}
 
 
+def is_training(run_dir: Path) -> bool:
+    return any(record.state == "running" for record in Study.open(run_dir).trials())
+
+
 def kill_after(run_dir: Path, num_finished: int) -> dict[int, TrialRecord]:
-    """Searches until so many trials are done, kills the search, and returns what is done."""
-    search = start_search(run_dir, pause_s=0.02)
+    """Searches until so many trials are done, kills the search while another one runs, and returns
+    what is done."""
+    search = start_search(run_dir, pause_s=0.2)
     try:
         deadline = time.monotonic() + 120
-        while len(finished(run_dir)) < num_finished and time.monotonic() < deadline:
+        while time.monotonic() < deadline and not (
+            len(finished(run_dir)) >= num_finished and is_training(run_dir)
+        ):
             assert search.poll() is None, "the search ended before it could be killed"
             time.sleep(0.02)
     finally:
