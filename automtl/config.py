@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 __all__ = [
+    "AGE",
     "CONFIGURED_COSTS",
     "FAMILIES",
     "MEASURED_COSTS",
     "METRICS",
     "MODEL_COSTS",
     "SMALLEST_PROBABILITY",
+    "TIME_PARTS",
+    "AgeUnit",
     "CategoricalFeature",
     "Constraint",
     "Dependency",
@@ -37,10 +40,13 @@ __all__ = [
     "TaskKind",
     "TaskLoss",
     "TaskSchema",
+    "TimePart",
+    "TimeUnit",
     "TrainConfig",
     "TrialConfig",
     "Weighting",
     "from_jsonable",
+    "input_name",
     "to_jsonable",
 ]
 
@@ -57,6 +63,9 @@ NumericEncoding = Literal["standard", "buckets", "piecewise_linear"]
 SequencePooling = Literal["mean", "sum", "attention"]
 EmbeddingOptimizer = Literal["adagrad", "rowwise_adagrad", "adam"]
 Precision = Literal["auto", "fp32", "bf16"]
+TimeUnit = Literal["s", "ms", "us", "ns", "ymd"]  # since 1970; ymd: 20220425
+TimePart = Literal["hour", "weekday"]
+AgeUnit = Literal["seconds", "minutes", "hours", "days"]
 Config = TypeVar("Config")
 
 FAMILIES: tuple[Family, ...] = (
@@ -85,7 +94,16 @@ MEASURED_COSTS: tuple[str, ...] = ("latency_ms",)  # of the built model, before 
 MODEL_COSTS: tuple[str, ...] = (*CONFIGURED_COSTS, *MEASURED_COSTS)
 
 
+TIME_PARTS: tuple[TimePart, ...] = ("hour", "weekday")
+AGE = "age"
+
+
 # ---- what the encoded rows look like -------------------------------------------------------
+
+
+def input_name(column: str, what: str) -> str:
+    """The feature that a part of a column of times is, or its age: `shown_at:hour`."""
+    return f"{column}:{what}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

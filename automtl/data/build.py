@@ -223,7 +223,7 @@ def open_source(spec: Spec) -> Source:
 def source_columns(spec: Spec) -> list[str]:
     """The columns that the spec names: features, labels, and what the split reads."""
     data = spec.data
-    names = [*data.categorical, *data.numeric, *data.sequence]
+    names = [*data.feature_columns]
     names += [name for task in spec.tasks.values() for name in label_columns(task.label)]
     split = split_column(data.split)
     return list(dict.fromkeys([*names, *([split] if split is not None else [])]))

@@ -15,12 +15,20 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.config import FeatureSchema, Table, TaskSchema, from_jsonable, to_jsonable
+from automtl.config import (
+    CategoricalFeature,
+    FeatureSchema,
+    Table,
+    TaskSchema,
+    from_jsonable,
+    to_jsonable,
+)
 from automtl.data.batch import Batch, Run
 from automtl.data.columns import check_columns
 from automtl.data.expression import label_columns
 from automtl.data.kinds.categorical import categorical_ids
 from automtl.data.kinds.sequence import sequence_ids
+from automtl.data.kinds.time import Age, Calendar
 from automtl.data.labels import label_matrix
 from automtl.data.scaling import Scaling, scale
 from automtl.data.vocabulary import FIRST_ID, BucketLookup, Lookup
@@ -44,8 +52,11 @@ class Inputs:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Encoder:
     """Everything fitted: vocabularies (the keys of a table in the order of their ids), the number
-    of buckets of the tables without one, scalings of the numeric columns, and the tasks with their
-    labels (a column or an expression of some)."""
+    of buckets of the tables without one, scalings of the numeric columns, how times are read, and
+    the tasks with their labels (a column or an expression of some).
+
+    Id columns are those of keys, of calendars, of sequences; numbers those of scalings, of ages.
+    """
 
     features: FeatureSchema
     tasks: tuple[TaskSchema, ...]
@@ -53,14 +64,28 @@ class Encoder:
     vocabularies: Mapping[str, pl.Series]
     hashed: Mapping[str, int]
     scalings: tuple[Scaling, ...]
+    calendars: tuple[Calendar, ...] = ()
+    ages: tuple[Age, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that `transform` reads."""
-        names = [feature.name for feature in self.features.categorical]
+        names = [feature.name for feature in self.keyed]
         names += [scaling.name for scaling in self.scalings]
         names += [feature.name for feature in self.features.sequence]
+        return tuple(dict.fromkeys([*names, *self.time_columns]))
+
+    @property
+    def time_columns(self) -> tuple[str, ...]:
+        """Those that parts or ages are taken of."""
+        names = [calendar.column.name for calendar in self.calendars]
+        names += [column.name for age in self.ages for column in (age.column, age.at)]
         return tuple(dict.fromkeys(names))
+
+    @property
+    def keyed(self) -> list[CategoricalFeature]:
+        """The features whose ids are those of keys."""
+        return [one for one in self.features.categorical if one.table in self.lookups]
 
     @cached_property
     def lookups(self) -> Mapping[str, Lookup | BucketLookup]:
@@ -85,9 +110,10 @@ class Encoder:
     def _id_steps(self, batch: Batch, ids_NC: npt.NDArray[np.int32]) -> Iterator[Step]:
         """Each fills its columns of `ids_NC`."""
         parts: list[tuple[int, Callable[[], npt.NDArray[np.int32]]]] = []
-        for feature in self.features.categorical:
+        for feature in self.keyed:
             lookup = self.lookups[feature.table]
             parts.append((1, partial(categorical_ids, batch, feature.name, lookup)))
+        parts += [(len(one.parts), partial(one.ids, batch)) for one in self.calendars]
         for sequence in self.features.sequence:
             lookup = self.lookups[sequence.table]
             parts.append((sequence.max_len, partial(sequence_ids, batch, sequence, lookup)))
@@ -100,10 +126,13 @@ class Encoder:
         """Each fills its columns of `numeric_NF`."""
         column = 0
         for scaling in self.scalings:
-            width = len(scaling.outputs)
-            out = numeric_NF[:, column : column + width]
+            out = numeric_NF[:, column : column + len(scaling.outputs)]
             yield partial(_scale, batch, scaling, out)
-            column += width
+            column += len(scaling.outputs)
+        for age in self.ages:
+            out = numeric_NF[:, column : column + len(age.scaling.outputs)]
+            yield partial(age.write, batch, out)
+            column += len(age.scaling.outputs)
 
     def labels(self, rows: pl.DataFrame | Batch) -> npt.NDArray[np.float32]:
         """labels_NK in the labels' own units, NaN where not observed (see `labels.py`)."""
@@ -133,6 +162,8 @@ class Encoder:
             "label_columns": dict(self.label_columns),
             "hashed": dict(self.hashed),
             "scalings": [to_jsonable(scaling) for scaling in self.scalings],
+            "calendars": [to_jsonable(calendar) for calendar in self.calendars],
+            "ages": [to_jsonable(age) for age in self.ages],
         }
         (directory / JSON_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
 
@@ -148,7 +179,9 @@ class Encoder:
                 )
             features = from_jsonable(FeatureSchema, document["features"])
             hashed = {str(table): int(num) for table, num in document["hashed"].items()}
-            keyed = [table for table in features.tables if table.name not in hashed]
+            calendars = tuple(from_jsonable(Calendar, part) for part in document["calendars"])
+            others = {*hashed, *(table.name for one in calendars for table in one.tables())}
+            keyed = [table for table in features.tables if table.name not in others]
             vocabularies = _read_vocabularies(directory / VOCABULARY_FILE, keyed)
             return cls(
                 features=features,
@@ -157,6 +190,8 @@ class Encoder:
                 vocabularies=vocabularies,
                 hashed=hashed,
                 scalings=tuple(from_jsonable(Scaling, part) for part in document["scalings"]),
+                calendars=calendars,
+                ages=tuple(from_jsonable(Age, part) for part in document["ages"]),
             )
         except DataError:
             raise

@@ -24,6 +24,7 @@ from automtl.data.expression import label_columns
 from automtl.data.kinds.categorical import CategoricalFit
 from automtl.data.kinds.numeric import NumericFit, numeric_features
 from automtl.data.kinds.sequence import SequenceFit
+from automtl.data.kinds.time import AgeFit, CalendarFit, TimeColumn
 from automtl.data.labels import LabelStats, label_matrix
 from automtl.data.sample import RowSample
 from automtl.data.split import SPLITS, TRAIN
@@ -65,7 +66,23 @@ class Gathered:
             )
             for name, one in data.sequence.items()
         ]
-        self._sample = RowSample(list(data.numeric))
+        units = {name: one.unit for name, one in data.time.items()}
+        columns = {
+            name: TimeColumn(name=name, unit=units.get(name))
+            for name in [*data.time, *(one.age_at for one in data.time.values() if one.age_at)]
+        }
+        self._calendar = [
+            CalendarFit(columns[name], zone=one.zone, parts=one.parts)
+            for name, one in data.time.items()
+            if one.parts
+        ]
+        ages = {name: one for name, one in data.time.items() if one.age_at is not None}
+        self._age = [
+            AgeFit(columns[name], at=columns[str(one.age_at)], unit=one.age_in)
+            for name, one in ages.items()
+        ]
+        aged = [column for name, one in ages.items() for column in (name, str(one.age_at))]
+        self._sample = RowSample(list(dict.fromkeys([*data.numeric, *aged])))
         self._labels = {split: LabelStats(self._tasks) for split in SPLITS}
         self._num_rows = np.zeros(len(SPLITS), dtype=np.int64)
         self._num_read = 0
@@ -73,8 +90,7 @@ class Gathered:
     @property
     def columns(self) -> list[str]:
         """The columns that are read: those of features and labels."""
-        data = self._spec.data
-        names = [*data.categorical, *data.numeric, *data.sequence]
+        names = [*self._spec.data.feature_columns]
         names += [name for label in self._label_columns.values() for name in label_columns(label)]
         return list(dict.fromkeys(names))
 
@@ -87,6 +103,7 @@ class Gathered:
         num_train = int((side_N == TRAIN).sum())
         rows = None if num_train == batch.height else np.flatnonzero(side_N == TRAIN)
         features: list[_Fit] = [*self._categorical, *self._numeric, *self._sequence]
+        features += [*self._calendar, *self._age]
         steps: list[Callable[[], Any]] = [partial(one.add, batch, rows) for one in features]
         steps.append(partial(label_matrix, batch, self._label_columns, self._tasks))
         labels_NK: npt.NDArray[np.float32] = batch.checked(steps, run)[-1]
@@ -105,6 +122,10 @@ class Gathered:
             my_numbers.merge(their_numbers)
         for my_lists, their_lists in zip(self._sequence, other._sequence, strict=True):
             my_lists.merge(their_lists)
+        for my_calendar, their_calendar in zip(self._calendar, other._calendar, strict=True):
+            my_calendar.merge(their_calendar)
+        for my_ages, their_ages in zip(self._age, other._age, strict=True):
+            my_ages.merge(their_ages)
         self._sample.merge(other._sample)
         for split in SPLITS:
             self._labels[split].merge(other._labels[split])
@@ -139,24 +160,42 @@ class Gathered:
             if table not in self._hashed
         }
         scalings = tuple(one.scaling() for one in self._numeric)
+        calendars = tuple(one.calendar() for one in self._calendar)
+        ages = tuple(one.age() for one in self._age)
         sample = self._sample.frame()
         return Encoder(
             features=FeatureSchema(
-                tables=tuple(
-                    Table(
-                        name=table,
-                        num_rows=FIRST_ID
-                        + (self._hashed.get(table) or len(vocabularies.get(table, ()))),
-                    )
-                    for table in self._counts()
+                tables=(
+                    *(
+                        Table(
+                            name=table,
+                            num_rows=FIRST_ID
+                            + (self._hashed.get(table) or len(vocabularies.get(table, ()))),
+                        )
+                        for table in self._counts()
+                    ),
+                    *(table for one in calendars for table in one.tables()),
                 ),
-                categorical=tuple(
-                    CategoricalFeature(name=one.name, table=one.name) for one in self._categorical
+                categorical=(
+                    *(
+                        CategoricalFeature(name=one.name, table=one.name)
+                        for one in self._categorical
+                    ),
+                    *(feature for one in calendars for feature in one.features()),
                 ),
-                numeric=tuple(
-                    feature
-                    for one, scaling in zip(self._numeric, scalings, strict=True)
-                    for feature in numeric_features(scaling, one.edges(scaling, sample[one.name]))
+                numeric=(
+                    *(
+                        feature
+                        for one, scaling in zip(self._numeric, scalings, strict=True)
+                        for feature in numeric_features(
+                            scaling, one.edges(scaling, sample[one.name])
+                        )
+                    ),
+                    *(
+                        feature
+                        for fit, age in zip(self._age, ages, strict=True)
+                        for feature in fit.features(age, sample)
+                    ),
                 ),
                 sequence=tuple(one.feature for one in self._sequence),
             ),
@@ -165,6 +204,8 @@ class Gathered:
             vocabularies=vocabularies,
             hashed=self._hashed,
             scalings=scalings,
+            calendars=calendars,
+            ages=ages,
         )
 
     def _counts(self) -> dict[str, list[KeyCounts]]:

@@ -1,4 +1,4 @@
-"""Numeric columns, standardised by the mean and standard deviation of train rows, and their bins.
+"""Numeric columns, scaled by what train rows say: standardised, or their logarithm; their bins.
 
 Shapes: N rows, U different values.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,18 @@ from automtl.data.columns import ColumnError, Wrong, number_array
 
 __all__ = [
     "Moments",
+    "Scale",
     "Scaling",
     "finite_array",
     "finite_numbers",
     "fit_edges",
     "fit_scaling",
     "scale",
+    "signed_log1p",
 ]
+
+Scale = Literal["standard", "log1p"]
+Floats = npt.NDArray[np.float64]
 
 # far outside what a network can use, far inside float32
 LARGEST_SCALED = 1e6
@@ -34,9 +39,13 @@ HINT = "name the column under `categorical`, or leave the field empty where ther
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
-    """What was fitted on one column. `indicator`: the column had missing values in train."""
+    """What was fitted on one column: mean and deviation of its values, or of their `signed_log1p`.
+
+    `indicator`: the column had missing values in train.
+    """
 
     name: str
+    scale: Scale = "standard"
     mean: float
     std: float
     indicator: bool
@@ -48,19 +57,21 @@ class Scaling:
 
 
 class Moments:
-    """Mean and deviation of a column's known values, of parts of the rows, then merged.
+    """Mean and deviation of a column's known values, as `scale` has them; of parts of the rows,
+    then merged.
 
     Kept in units of the largest value, so that squares neither overflow nor vanish.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, scale: Scale = "standard") -> None:
+        self._scale = scale
         self._count = self._missing = 0
         self._low, self._high = np.inf, -np.inf
         self._size, self._mean, self._variance = 1.0, 0.0, 0.0
 
-    def add(self, numbers: npt.NDArray[np.float64]) -> None:
+    def add(self, numbers: Floats) -> None:
         """Adds what `finite_array` returned."""
-        part, known = Moments(), _known(numbers)
+        part, known = Moments(), _on_scale(_known(numbers), self._scale)
         part._missing = len(numbers) - len(known)
         if len(known):
             part._count = len(known)
@@ -97,14 +108,15 @@ class Moments:
         """Population mean and standard deviation; a constant column has std 1."""
         indicator = self._missing > 0
         if self._count == 0:
-            return Scaling(name=name, mean=0.0, std=1.0, indicator=indicator)
-        if self._low == self._high:
-            return Scaling(name=name, mean=self._low, std=1.0, indicator=indicator)
-        mean, std = self._mean * self._size, self._variance**0.5 * self._size
-        return Scaling(name=name, mean=mean, std=std or 1.0, indicator=indicator)
+            mean, std = 0.0, 1.0
+        elif self._low == self._high:
+            mean, std = self._low, 1.0
+        else:
+            mean, std = self._mean * self._size, self._variance**0.5 * self._size
+        return Scaling(name=name, scale=self._scale, mean=mean, std=std or 1.0, indicator=indicator)
 
     def bounds(self) -> tuple[float, ...]:
-        """The smallest and the largest known value, if any."""
+        """The smallest and the largest known value on its scale, if any."""
         return (self._low, self._high) if self._count else ()
 
 
@@ -127,32 +139,41 @@ def fit_edges(
     A value that holds a bin's share of the rows has a bin of its own, however small what lies on
     its two sides; the other values fill the other bins about equally. So a column that is mostly 0
     has a bin for 0, and nearly all bins for the rest. Inner edges lie half way between two values;
-    the outer ones are the smallest and the largest value, of `bounds` too where the column is a
-    sample of the rows that these are of.
+    the outer ones are the smallest and the largest value, of `bounds` (on the scale) too where the
+    column is a sample of the rows that these are of.
     """
-    values_U, counts_U = np.unique(_standardised(column, scaling), return_counts=True)
+    known = _on_scale(_known(finite_array(column)), scaling.scale)
+    values_U, counts_U = np.unique(_standardised(known, scaling), return_counts=True)
     if len(values_U) < 2:
         return ()
     last_of_bin = _last_of_bins(counts_U, num_bins)
     inner = (values_U[last_of_bin] + values_U[last_of_bin + 1]) / 2
-    outer = _standardised(pl.Series(column.name, bounds, dtype=pl.Float64), scaling)
+    outer = _standardised(np.array(bounds, dtype=np.float64), scaling)
     low, high = min([values_U[0], *outer]), max([values_U[-1], *outer])
     edges = np.concatenate([[low], inner, [high]])
     return tuple(float(edge) for edge in _distinct(edges))
 
 
-def _standardised(column: pl.Series, scaling: Scaling) -> npt.NDArray[np.float32]:
-    """The known values [N] in the units of the scaling."""
-    return _scaled(_known(finite_array(column)), scaling)
+def signed_log1p(values_N: Floats) -> Floats:
+    """log(1 + x), and for negative x its mirror image −log(1 − x): smooth, rising, for any x.
+
+    A plain log1p has no value below −1, so that one odd row would end a search, or a service.
+    """
+    return np.sign(values_N) * np.log1p(np.abs(values_N))
 
 
-def _scaled(numbers: npt.NDArray[np.float64], scaling: Scaling) -> npt.NDArray[np.float32]:
+def _on_scale(values_N: Floats, scale: Scale) -> Floats:
+    return signed_log1p(values_N) if scale == "log1p" else values_N
+
+
+def _standardised(values_N: Floats, scaling: Scaling) -> npt.NDArray[np.float32]:
+    """Values on their scale [N] in units of its deviation, cut to ±LARGEST_SCALED."""
     with np.errstate(over="ignore"):  # an overflow is cut
-        scaled = (numbers - scaling.mean) / scaling.std
-    return np.clip(scaled, -LARGEST_SCALED, LARGEST_SCALED, out=scaled).astype(np.float32)
+        scaled_N = (values_N - scaling.mean) / scaling.std
+    return np.clip(scaled_N, -LARGEST_SCALED, LARGEST_SCALED, out=scaled_N).astype(np.float32)
 
 
-def _known(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _known(numbers: Floats) -> Floats:
     missing = np.isnan(numbers)
     return numbers[~missing] if missing.any() else numbers
 
@@ -179,14 +200,15 @@ def _last_of_bins(counts_U: npt.NDArray[np.int64], num_bins: int) -> npt.NDArray
 
 
 def scale(column: pl.Series, scaling: Scaling, *, out: npt.NDArray[np.float32]) -> None:
-    """Writes (value − mean) / std into `out` (N rows, one column an output); missing is 0.
+    """Writes (value − mean) / std, of the value on its scale, into `out` (N rows, one column an
+    output); missing is 0.
 
     Results are kept within ±1e6, so that one absurd value cannot overflow float32. The indicator
     is 1 where the value is missing.
     """
     numbers_N = finite_array(column)
     missing_N = np.isnan(numbers_N)
-    scaled_N = _scaled(numbers_N, scaling)
+    scaled_N = _standardised(_on_scale(numbers_N, scaling.scale), scaling)
     if missing_N.any():
         scaled_N[missing_N] = 0
     out[:, 0] = scaled_N

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl.config import NumericFeature
+from automtl.config import AGE, TIME_PARTS, NumericFeature
 from automtl.data.cache import EncodedData, Rows
 
 __all__ = ["Column", "Kind", "Sample", "columns_of", "runs"]
@@ -40,6 +40,9 @@ class Column:
 
     @property
     def place(self) -> str:
+        column, _, what = self.name.rpartition(":")
+        if column and what in (*TIME_PARTS, AGE):
+            return f"data.time: {column}"
         return f"data.{self.kind}: {self.name}"
 
 

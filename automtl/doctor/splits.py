@@ -32,7 +32,7 @@ def check_split(spec: Spec) -> Iterator[Finding]:
 
 def _names(spec: Spec) -> list[str]:
     data = spec.data
-    named = [*data.categorical, *data.numeric, *data.sequence]
+    named = [*data.feature_columns]
     if data.path is None:
         return named
     from automtl.data.read import column_names  # polars: only who looks into a file pays for it

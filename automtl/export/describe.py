@@ -161,9 +161,10 @@ def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
 def _inputs(encoder: Encoder) -> tuple[InputColumn, ...]:
     features = encoder.features
     return (
-        *(InputColumn(name=one.name, kind="categorical") for one in features.categorical),
+        *(InputColumn(name=one.name, kind="categorical") for one in encoder.keyed),
         *(InputColumn(name=one.name, kind="numeric") for one in encoder.scalings),
         *(InputColumn(name=one.name, kind="sequence") for one in features.sequence),
+        *(InputColumn(name=name, kind="time") for name in encoder.time_columns),
     )
 
 

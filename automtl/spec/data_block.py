@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag
 
+from automtl.config import TIME_PARTS, AgeUnit, TimePart, TimeUnit
 from automtl.spec.base import Block, ByName
-from automtl.spec.data_scalars import UTF8, Encoding, Gap
-from automtl.spec.scalars import Columns, Flag, Maybe, Paths, Real, Text, Whole
+from automtl.spec.data_scalars import UTF8, Encoding, Gap, Words, Zone
+from automtl.spec.scalars import Columns, Flag, Maybe, OneOf, Paths, Real, Text, Whole
 
 __all__ = [
     "CategoricalSpec",
@@ -22,6 +23,7 @@ __all__ = [
     "RegressionPairSpec",
     "SequenceSpec",
     "SplitSpec",
+    "TimeSpec",
     "TimeSplit",
 ]
 
@@ -47,6 +49,28 @@ class CategoricalSpec(Block):
         None,
         description="no vocabulary, but so many ids: values of the same hash share one, and those "
         "that train never had have one too",
+    )
+
+
+class TimeSpec(Block):
+    """A column of times: parts as ids, its age as a number."""
+
+    parts: Annotated[tuple[TimePart, ...], Words(TIME_PARTS)] = Field(
+        TIME_PARTS, description="parts that become ids: hour, weekday"
+    )
+    age_at: Annotated[str | None, Maybe(COLUMN)] = Field(
+        None, description="a column of times: its time less this one is a number, the age"
+    )
+    age_in: Annotated[AgeUnit, OneOf(get_args(AgeUnit))] = Field(
+        "hours", description="the unit of the age, whose log1p is standardised"
+    )
+    unit: Annotated[TimeUnit | None, Maybe(OneOf(get_args(TimeUnit)))] = Field(
+        None,
+        description="what numbers mean: s, ms, us, ns since 1970, or ymd, 20220425; left "
+        "out: by their size",
+    )
+    zone: Annotated[str | None, Maybe(Zone())] = Field(
+        None, description="where hours are told; left out: that of the column's type, else UTC"
     )
 
 
@@ -178,8 +202,18 @@ class DataSpec(Block):
     sequence: Annotated[Mapping[str, SequenceSpec], ByName()] = Field(
         {}, description="columns of lists of ids"
     )
+    time: Annotated[Mapping[str, TimeSpec], ByName()] = Field(
+        {}, description="columns of dates or times: a list, or a mapping with parts, age_at, ..."
+    )
     cache: Annotated[str | None, Maybe(DIRECTORY)] = Field(
         None,
         description="the directory of encoded rows, AUTOMTL_CACHE if left out: one that every "
         "machine of a cluster sees saves copies",
     )
+
+    @property
+    def feature_columns(self) -> tuple[str, ...]:
+        """The columns that features are made of, each once."""
+        names = [*self.categorical, *self.numeric, *self.sequence, *self.time]
+        names += [one.age_at for one in self.time.values() if one.age_at is not None]
+        return tuple(dict.fromkeys(names))

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from automtl.config import AGE, TIME_PARTS, input_name
 from automtl.data.expression import ExpressionError, label_columns
 from automtl.data.files import is_url
 from automtl.data.paths import KNOWN_SUFFIXES, data_files
@@ -20,9 +21,11 @@ __all__ = [
     "DATA_RULES",
     "TRUTH_COLUMNS",
     "Feature",
+    "Input",
     "check_files",
     "features_of",
     "generated_columns",
+    "inputs_of",
 ]
 
 TRUTH_COLUMNS = ("p_click", "p_conversion")  # what generated impressions were drawn from
@@ -37,9 +40,40 @@ class Feature:
     loc: Loc
 
 
+KINDS = ("categorical", "numeric", "sequence", "time")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A feature as the space names it; `has_table`: with embeddings of its own."""
+
+    name: str
+    kind: Literal["categorical", "numeric", "sequence"]
+    has_table: bool
+
+
+def inputs_of(raw: Raw) -> Iterator[Input]:
+    """What the columns of `features_of` become, in the order of their kinds."""
+    for feature in features_of(raw):
+        block = get(raw, "data", feature.kind, feature.column)
+        match feature.kind:
+            case "categorical":
+                yield Input(feature.column, "categorical", has_table=True)
+            case "numeric":
+                yield Input(feature.column, "numeric", has_table=False)
+            case "sequence":
+                yield Input(feature.column, "sequence", has_table=not get(block, "shares"))
+            case "time":
+                parts = get(block, "parts", default=TIME_PARTS)
+                for part in parts if isinstance(parts, list | tuple) else ():
+                    yield Input(input_name(feature.column, part), "categorical", has_table=True)
+                if get(block, "age_at") is not None:
+                    yield Input(input_name(feature.column, AGE), "numeric", has_table=False)
+
+
 def features_of(raw: Raw) -> Iterator[Feature]:
     """All columns that `data` names as features, whatever else is wrong."""
-    for kind in ("categorical", "numeric", "sequence"):
+    for kind in KINDS:
         columns = get(raw, "data", kind)
         names: Sequence[tuple[Any, str | int]] = ()
         if isinstance(columns, Mapping):
@@ -129,10 +163,8 @@ def _listed_once(raw: Raw) -> Iterator[Problem]:
                 on_key=True,
             )
         first.setdefault(feature.column, feature)
-    if isinstance(data, Mapping) and not any(
-        data.get(kind) for kind in ("categorical", "numeric", "sequence")
-    ):
-        hint = "list columns under categorical, numeric or sequence"
+    if isinstance(data, Mapping) and not any(data.get(kind) for kind in KINDS):
+        hint = f"list columns under {', '.join(KINDS[:-1])} or {KINDS[-1]}"
         yield Problem(loc=("data",), rule="names no feature", hint=hint, on_key=True)
 
 
@@ -168,6 +200,28 @@ def _shared_tables(raw: Raw) -> Iterator[Problem]:
             hint = closest(shares, known) or f"categorical columns: {', '.join(known) or 'none'}"
             rule = f"{shares} is not a categorical column"
             yield Problem(loc=("data", "sequence", name, "shares"), rule=rule, hint=hint)
+
+
+def _times(raw: Raw) -> Iterator[Problem]:
+    """A column of times becomes something; an age is against another column, which is no label."""
+    columns = get(raw, "data", "time")
+    labels = {columns[0]: name for name, columns in labels_of(raw).items() if len(columns) == 1}
+    for name, block in columns.items() if isinstance(columns, Mapping) else ():
+        loc: Loc = ("data", "time", name)
+        at = get(block, "age_at")
+        if get(block, "parts") == [] and at is None:
+            hint = "write parts: [hour, weekday], or age_at: a column of times"
+            yield Problem(loc=loc, rule="becomes no feature", hint=hint, on_key=True)
+        if at is None and get(block, "age_in", default="hours") != "hours":
+            hint = "write age_at: a column of times, or take age_in away"
+            rule = "there is no age without age_at"
+            yield Problem(loc=(*loc, "age_in"), rule=rule, hint=hint, on_key=True)
+        if isinstance(at, str) and at == name:
+            rule, hint = "is this column itself, so that every age is 0", "name another column"
+            yield Problem(loc=(*loc, "age_at"), rule=rule, hint=hint)
+        if isinstance(at, str) and at in labels:
+            rule = f"column {at} is the label of task {labels[at]}"
+            yield Problem(loc=(*loc, "age_at"), rule=rule, hint="name another: it would leak")
 
 
 def _buckets(raw: Raw) -> Iterator[Problem]:
@@ -227,5 +281,6 @@ DATA_RULES: tuple[Callable[[Raw], Iterator[Problem]], ...] = (
     _no_leaks,
     _shared_tables,
     _buckets,
+    _times,
     _split_shares,
 )

@@ -6,11 +6,12 @@ import codecs
 import re
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from automtl.spec.problems import BadValueError, show
+from automtl.spec.problems import BadValueError, closest, show
 from automtl.spec.scalars import Real, Rule
 
-__all__ = ["UTF8", "Encoding", "Gap"]
+__all__ = ["UTF8", "Encoding", "Gap", "Words", "Zone"]
 
 UTF8 = "utf8"
 
@@ -50,3 +51,42 @@ class Gap(Rule):
 
     def json_schema(self) -> dict[str, Any]:
         return {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Words(Rule):
+    """Some of a few words, each at most once, in the order of `options`."""
+
+    options: tuple[str, ...]
+
+    def read(self, value: object) -> tuple[str, ...]:
+        listed = f"[{', '.join(self.options)}]"
+        if not isinstance(value, list | tuple):
+            hint = f"write [{value}]" if value in self.options else ""
+            raise BadValueError(f"must be some of {listed}, not {show(value)}", hint)
+        for word in value:
+            if word not in self.options:
+                hint = closest(word, self.options)
+                raise BadValueError(f"must be some of {listed}, not {show(word)}", hint)
+        return tuple(word for word in self.options if word in value)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"enum": list(self.options)}, "uniqueItems": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Zone(Rule):
+    """A time zone by its name in the IANA database."""
+
+    def read(self, value: object) -> str:
+        hint = "write UTC, Europe/Berlin, Asia/Shanghai, ..."
+        if not isinstance(value, str):
+            raise BadValueError(f"must be the name of a time zone, not {show(value)}", hint)
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise BadValueError(f"there is no time zone {value!r}", hint) from None
+        return value
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl.config import MODEL_COSTS, TaskSchema
-from automtl.spec.data_rules import DATA_RULES, check_files, features_of
+from automtl.spec.data_rules import DATA_RULES, check_files, inputs_of
 from automtl.spec.objectives import parse_limit, parse_name
 from automtl.spec.problems import BadValueError, Loc, Problem, closest
 from automtl.spec.raw import Raw, get, tasks_of
@@ -204,11 +204,8 @@ def _loss_weights(raw: Raw) -> Iterator[Problem]:
 
 def _named_features(raw: Raw) -> Iterator[Problem]:
     """drop_features, gate_features and embedding_dims name features that there are."""
-    known = {
-        kind: [feature.column for feature in features_of(raw) if feature.kind == kind]
-        for kind in ("categorical", "numeric", "sequence")
-    }
-    every = [column for columns in known.values() for column in columns]
+    inputs = list(inputs_of(raw))
+    every = [one.name for one in inputs]
     if not every:
         return
     lists = [
@@ -228,12 +225,7 @@ def _named_features(raw: Raw) -> Iterator[Problem]:
     for loc, columns in _options(raw, "space", "drop_features"):
         if isinstance(columns, list) and set(every) <= {c for c in columns if isinstance(c, str)}:
             yield Problem(loc=loc, rule="leaves no feature", hint="keep at least one")
-    sequences = get(raw, "data", "sequence")
-    shared = {
-        name: get(block, "shares")
-        for name, block in (sequences.items() if isinstance(sequences, Mapping) else ())
-    }
-    tables = known["categorical"] + [c for c in known["sequence"] if not shared.get(c)]
+    tables = [one.name for one in inputs if one.has_table]
     widths = get(raw, "space", "embedding_dims")
     for column in widths if isinstance(widths, Mapping) else ():
         if column not in tables:
@@ -245,7 +237,7 @@ def _named_features(raw: Raw) -> Iterator[Problem]:
 
 def _without_effect(raw: Raw) -> Iterator[Problem]:
     """Free knobs about features of a kind that there is not."""
-    kinds = {feature.kind for feature in features_of(raw)}
+    kinds = {one.kind for one in inputs_of(raw)}
     for key, kind in (
         ("sequence_pooling", "sequence"),
         ("numeric_encoding", "numeric"),

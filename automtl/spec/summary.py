@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from automtl.config import (
+    AGE,
     CategoricalFeature,
     Family,
     FeatureSchema,
@@ -16,6 +17,7 @@ from automtl.config import (
     NumericFeature,
     SequenceFeature,
     Table,
+    input_name,
 )
 from automtl.spec.domains import Choice, Domain, Fixed, IntRange, default, describe
 from automtl.spec.knobs import knobs, slots, space_size
@@ -165,11 +167,14 @@ def _unsized_features(spec: Spec) -> FeatureSchema:
         SequenceFeature(name=name, table=one.shares or name, max_len=one.max_len)
         for name, one in data.sequence.items()
     )
-    names = dict.fromkeys([*data.categorical, *(one.table for one in sequence)])
+    parts = [input_name(name, part) for name, one in data.time.items() for part in one.parts]
+    single = [*data.categorical, *parts]
+    names = dict.fromkeys([*single, *(one.table for one in sequence)])
+    ages = [input_name(name, AGE) for name, one in data.time.items() if one.age_at is not None]
     return FeatureSchema(
         tables=tuple(Table(name=name, num_rows=0) for name in names),
-        categorical=tuple(CategoricalFeature(name=name, table=name) for name in data.categorical),
-        numeric=tuple(NumericFeature(name=name) for name in data.numeric),
+        categorical=tuple(CategoricalFeature(name=name, table=name) for name in single),
+        numeric=tuple(NumericFeature(name=name) for name in [*data.numeric, *ages]),
         sequence=sequence,
     )
 

@@ -40,7 +40,7 @@ def test_a_right_spec_has_no_problem():
           "valid 0.6 and test 0.4 leave no train rows; write valid: 0.1 and test: 0.1"}),
         # features
         ({"data.categorical": [], "data.numeric": [], "data.sequence": {}}, {"data":
-          "names no feature; list columns under categorical, numeric or sequence"}),
+          "names no feature; list columns under categorical, numeric, sequence or time"}),
         ({"data.categorical": ["user", "item", "user"]}, {"data.categorical[2]":
           "column user is listed twice; a column is one feature: take one away"}),
         ({"data.numeric": ["item"]}, {"data.numeric[0]":
@@ -59,6 +59,33 @@ def test_a_right_spec_has_no_problem():
          {"data.categorical.item.hash": "must be from 2 to 2147483640, not 1",
           "data.categorical.user.min_count": "hash keeps no values, so min_count cannot choose "
           "among them; take hash or min_count away"}),
+        ({"data.time": {"shown": {"part": ["hour"]}, "price": {"parts": ["hours"]}}},
+         {"data.time.shown.part": "unknown key; did you mean parts?",
+          "data.time.price.parts": "must be some of [hour, weekday], not hours; did you mean hour?",
+          "data.time.price": "column price is listed under numeric too; a column is one feature: "
+          "take one away"}),
+        ({"data.time": {"shown": {"parts": [], "zone": "Mars"}, "born": {"age_in": "days"}}},
+         {"data.time.shown": "becomes no feature; write parts: [hour, weekday], or age_at: a "
+          "column of times",
+          "data.time.shown.zone": "there is no time zone 'Mars'; write UTC, Europe/Berlin, "
+          "Asia/Shanghai, ...",
+          "data.time.born.age_in": "there is no age without age_at; write age_at: a column of "
+          "times, or take age_in away"}),
+        ({"data.time": {"shown": {"age_at": "shown"}, "born": {"age_at": "is_buy", "unit": "h"}}},
+         {"data.time.shown.age_at": "is this column itself, so that every age is 0; name another "
+          "column",
+          "data.time.born.age_at": "column is_buy is the label of task buy; name another: it would "
+          "leak",
+          "data.time.born.unit": "must be one of s, ms, us, ns, ymd, not h"}),
+        ({"data.time": ["shown"], "space.drop_features": ["shown:hour"],
+          "space.gate_features": ["shown:weekday"], "space.embedding_dims": {"shown:hour": 4}}, {}),
+        ({"data.time": {"born": {"age_at": "shown", "parts": []}},
+          "space.drop_features": ["born:age", "born:hour"],
+          "space.embedding_dims": {"born:age": 4}},
+         {"space.drop_features[1]": "there is no feature born:hour; features: user, item, "
+          "price, history, born:age",
+          "space.embedding_dims.born:age": "born:age has no embeddings of its own; columns that "
+          "have: user, item"}),
         ({"data.sequence": {"history": {"shares": "itm"}}}, {"data.sequence.history.shares":
           "itm is not a categorical column; did you mean item?"}),
         ({"data.sequence": {"history": {"shares": "price"}}}, {"data.sequence.history.shares":
