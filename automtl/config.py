@@ -22,6 +22,7 @@ __all__ = [
     "AgeUnit",
     "CategoricalFeature",
     "Constraint",
+    "DenseFeature",
     "Dependency",
     "Direction",
     "EmbeddingOptimizer",
@@ -136,6 +137,14 @@ class NumericFeature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DenseFeature:
+    """A vector a row: `width` columns of numbers, an indicator of missing ones behind if any."""
+
+    name: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceFeature:
     """Up to `max_len` ids a row, padded with 0 at the end, pooled over `table`."""
 
@@ -150,13 +159,18 @@ class FeatureSchema:
 
     The id matrix has one column a categorical feature, then `max_len` columns a sequence, in this
     order; the numeric matrix one column an entry of `numeric` (a column that has nulls in train is
-    followed by an indicator of 0 and 1 named `<name>:missing`).
+    followed by an indicator of 0 and 1 named `<name>:missing`), then `width` columns a dense one.
     """
 
     tables: tuple[Table, ...]
     categorical: tuple[CategoricalFeature, ...] = ()
     numeric: tuple[NumericFeature, ...] = ()
     sequence: tuple[SequenceFeature, ...] = ()
+    dense: tuple[DenseFeature, ...] = ()
+
+    @property
+    def num_number_columns(self) -> int:
+        return len(self.numeric) + sum(feature.width for feature in self.dense)
 
     @property
     def num_id_columns(self) -> int:

@@ -58,7 +58,7 @@ def _model(task: TaskSchema, features: FeatureSchema, seed: int) -> Pipeline:
     num_ids = len(features.categorical)
     many = [i for i, one in enumerate(features.categorical) if sizes[one.table] > MAX_CATEGORIES]
     few = [i for i in range(num_ids) if i not in many]
-    numbers = list(range(num_ids, num_ids + len(features.numeric)))
+    numbers = list(range(num_ids, num_ids + features.num_number_columns))
     is_binary = task.kind == "binary"
     trees = HistGradientBoostingClassifier if is_binary else HistGradientBoostingRegressor
     return make_pipeline(

@@ -89,7 +89,7 @@ def encode_rows(
         encoder = gathered.encoder()
         shapes = {
             "ids": (encoder.features.num_id_columns,),
-            "numeric": (len(encoder.features.numeric),),
+            "numeric": (encoder.features.num_number_columns,),
             "labels": (len(encoder.tasks),),
             "rows": (),
         }

@@ -222,7 +222,7 @@ def _shapes(data: EncodedData) -> dict[str, tuple[int, ...]]:
     num_rows = sum(data.num_rows.values())
     return {
         "ids": (num_rows, data.features.num_id_columns),
-        "numeric": (num_rows, len(data.features.numeric)),
+        "numeric": (num_rows, data.features.num_number_columns),
         "labels": (num_rows, len(data.tasks)),
         "rows": (num_rows,),
     }

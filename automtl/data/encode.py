@@ -27,6 +27,7 @@ from automtl.data.batch import Batch, Run
 from automtl.data.columns import check_columns
 from automtl.data.expression import label_columns
 from automtl.data.kinds.categorical import categorical_ids
+from automtl.data.kinds.dense import DenseScaling
 from automtl.data.kinds.sequence import sequence_ids
 from automtl.data.kinds.time import Age, Calendar
 from automtl.data.labels import label_matrix
@@ -55,7 +56,8 @@ class Encoder:
     of buckets of the tables without one, scalings of the numeric columns, how times are read, and
     the tasks with their labels (a column or an expression of some).
 
-    Id columns are those of keys, of calendars, of sequences; numbers those of scalings, of ages.
+    Id columns are those of keys, of calendars, of sequences; numbers those of scalings,
+    of ages, of vectors.
     """
 
     features: FeatureSchema
@@ -66,6 +68,7 @@ class Encoder:
     scalings: tuple[Scaling, ...]
     calendars: tuple[Calendar, ...] = ()
     ages: tuple[Age, ...] = ()
+    dense: tuple[DenseScaling, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -73,6 +76,7 @@ class Encoder:
         names = [feature.name for feature in self.keyed]
         names += [scaling.name for scaling in self.scalings]
         names += [feature.name for feature in self.features.sequence]
+        names += [vector.name for vector in self.dense]
         return tuple(dict.fromkeys([*names, *self.time_columns]))
 
     @property
@@ -103,7 +107,7 @@ class Encoder:
         batch = rows if isinstance(rows, Batch) else Batch(rows)
         check_columns(self.columns, batch.columns, source="rows to encode")
         ids_NC = np.empty((batch.height, self.features.num_id_columns), dtype=np.int32)
-        numeric_NF = np.empty((batch.height, len(self.features.numeric)), dtype=np.float32)
+        numeric_NF = np.empty((batch.height, self.features.num_number_columns), dtype=np.float32)
         batch.checked([*self._id_steps(batch, ids_NC), *self._number_steps(batch, numeric_NF)], run)
         return Inputs(ids_NC=ids_NC, numeric_NF=numeric_NF)
 
@@ -133,6 +137,10 @@ class Encoder:
             out = numeric_NF[:, column : column + len(age.scaling.outputs)]
             yield partial(age.write, batch, out)
             column += len(age.scaling.outputs)
+        for vector in self.dense:
+            width = vector.feature().width
+            yield partial(vector.write, batch, numeric_NF[:, column : column + width])
+            column += width
 
     def labels(self, rows: pl.DataFrame | Batch) -> npt.NDArray[np.float32]:
         """labels_NK in the labels' own units, NaN where not observed (see `labels.py`)."""
@@ -164,6 +172,7 @@ class Encoder:
             "scalings": [to_jsonable(scaling) for scaling in self.scalings],
             "calendars": [to_jsonable(calendar) for calendar in self.calendars],
             "ages": [to_jsonable(age) for age in self.ages],
+            "dense": [to_jsonable(vector) for vector in self.dense],
         }
         (directory / JSON_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
 
@@ -192,6 +201,7 @@ class Encoder:
                 scalings=tuple(from_jsonable(Scaling, part) for part in document["scalings"]),
                 calendars=calendars,
                 ages=tuple(from_jsonable(Age, part) for part in document["ages"]),
+                dense=tuple(from_jsonable(DenseScaling, part) for part in document["dense"]),
             )
         except DataError:
             raise

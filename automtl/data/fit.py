@@ -22,6 +22,7 @@ from automtl.data.columns import check_columns
 from automtl.data.encode import Encoder
 from automtl.data.expression import label_columns
 from automtl.data.kinds.categorical import CategoricalFit
+from automtl.data.kinds.dense import DenseFit
 from automtl.data.kinds.numeric import NumericFit, numeric_features
 from automtl.data.kinds.sequence import SequenceFit
 from automtl.data.kinds.time import AgeFit, CalendarFit, TimeColumn
@@ -81,6 +82,7 @@ class Gathered:
             AgeFit(columns[name], at=columns[str(one.age_at)], unit=one.age_in)
             for name, one in ages.items()
         ]
+        self._dense = [DenseFit(name) for name in data.dense]
         aged = [column for name, one in ages.items() for column in (name, str(one.age_at))]
         self._sample = RowSample(list(dict.fromkeys([*data.numeric, *aged])))
         self._labels = {split: LabelStats(self._tasks) for split in SPLITS}
@@ -103,7 +105,7 @@ class Gathered:
         num_train = int((side_N == TRAIN).sum())
         rows = None if num_train == batch.height else np.flatnonzero(side_N == TRAIN)
         features: list[_Fit] = [*self._categorical, *self._numeric, *self._sequence]
-        features += [*self._calendar, *self._age]
+        features += [*self._calendar, *self._age, *self._dense]
         steps: list[Callable[[], Any]] = [partial(one.add, batch, rows) for one in features]
         steps.append(partial(label_matrix, batch, self._label_columns, self._tasks))
         labels_NK: npt.NDArray[np.float32] = batch.checked(steps, run)[-1]
@@ -126,6 +128,8 @@ class Gathered:
             my_calendar.merge(their_calendar)
         for my_ages, their_ages in zip(self._age, other._age, strict=True):
             my_ages.merge(their_ages)
+        for my_vectors, their_vectors in zip(self._dense, other._dense, strict=True):
+            my_vectors.merge(their_vectors)
         self._sample.merge(other._sample)
         for split in SPLITS:
             self._labels[split].merge(other._labels[split])
@@ -162,6 +166,7 @@ class Gathered:
         scalings = tuple(one.scaling() for one in self._numeric)
         calendars = tuple(one.calendar() for one in self._calendar)
         ages = tuple(one.age() for one in self._age)
+        dense = tuple(one.scaling() for one in self._dense)
         sample = self._sample.frame()
         return Encoder(
             features=FeatureSchema(
@@ -198,6 +203,7 @@ class Gathered:
                     ),
                 ),
                 sequence=tuple(one.feature for one in self._sequence),
+                dense=tuple(one.feature() for one in dense),
             ),
             tasks=self._labels["train"].fitted(),
             label_columns=self._label_columns,
@@ -206,6 +212,7 @@ class Gathered:
             scalings=scalings,
             calendars=calendars,
             ages=ages,
+            dense=dense,
         )
 
     def _counts(self) -> dict[str, list[KeyCounts]]:

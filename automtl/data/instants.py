@@ -83,14 +83,14 @@ def _of_numbers(
         return _of_days(numbers, column), frozenset([unit])
     values_N = numbers.fill_null(0).to_numpy()
     known_N = known.to_numpy()
-    units: frozenset[TimeUnit]
+    units: frozenset[TimeUnit] = frozenset() if unit is None else frozenset([unit])
     if unit is None:
         smallest = np.array(list(SMALLEST.values()))
         place_N = np.searchsorted(smallest, np.abs(values_N), side="right") - 1
         if (unclear_N := known_N & (place_N < 0)).any():
-            choices = ", ".join(get_args(TimeUnit))
+            every = ", ".join(get_args(TimeUnit))
             rule = (
-                f"could be of any unit; write unit: one of {choices} (ymd: 20220425), or leave the "
+                f"could be of any unit; write unit: one of {every} (ymd: 20220425), or leave the "
                 "field empty where there is no time"
             )
             _fail(column, pl.Series(unclear_N), lambda value: f"{value} {rule}")
@@ -98,7 +98,6 @@ def _of_numbers(
         units = frozenset(list(SMALLEST)[place] for place in np.unique(place_N[known_N]))
     else:
         factor_N = np.full(len(values_N), MICROSECONDS[unit])
-        units = frozenset([unit])
     with np.errstate(over="ignore", invalid="ignore"):
         us_N = np.floor(values_N * factor_N)
     _check_bounds(us_N, known_N, column)

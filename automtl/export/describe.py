@@ -165,6 +165,7 @@ def _inputs(encoder: Encoder) -> tuple[InputColumn, ...]:
         *(InputColumn(name=one.name, kind="numeric") for one in encoder.scalings),
         *(InputColumn(name=one.name, kind="sequence") for one in features.sequence),
         *(InputColumn(name=name, kind="time") for name in encoder.time_columns),
+        *(InputColumn(name=one.name, kind="dense") for one in encoder.dense),
     )
 
 

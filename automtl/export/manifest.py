@@ -71,7 +71,7 @@ class InputColumn:
     """A column that the rows to score must have."""
 
     name: str
-    kind: Literal["categorical", "numeric", "sequence", "time"]
+    kind: Literal["categorical", "numeric", "sequence", "time", "dense"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 The input of the trunk is, side by side: for each width of table its embedded features (single
 ids and bucketed numbers, then pooled sequences), numbers as vectors of their piecewise-linear
-code, and numbers as scalars.
+code, and numbers as scalars, those of vectors last.
 """
 
 from __future__ import annotations
@@ -100,6 +100,8 @@ def plan_inputs(config: ModelConfig, features: FeatureSchema) -> InputPlan:
         places += [(pool.name, lookup.width) for pool in lookup.pools]
     places += [(feature.name, config.embedding_dim) for _, feature in coded]
     places += [(feature.name, 1) for _, feature in scalars]
+    vectors = list(_dense_columns(features, dropped))
+    places += [(name, len(columns)) for name, columns in vectors]
     stops = list(accumulate(width for _, width in places))
     return InputPlan(
         lookups=lookups,
@@ -108,7 +110,10 @@ def plan_inputs(config: ModelConfig, features: FeatureSchema) -> InputPlan:
         coded=tuple(column for column, _ in coded),
         code_edges=edges if coded else (),
         code_width=config.embedding_dim,
-        scalars=tuple(column for column, _ in scalars),
+        scalars=(
+            *(column for column, _ in scalars),
+            *(column for _, columns in vectors for column in columns),
+        ),
         slices={
             name: (stop - width, stop) for (name, width), stop in zip(places, stops, strict=True)
         },
@@ -199,3 +204,12 @@ def _first_columns(features: FeatureSchema) -> list[int]:
     """The first id column of each sequence."""
     lengths = [feature.max_len for feature in features.sequence]
     return list(accumulate(lengths, initial=len(features.categorical)))[:-1]
+
+
+def _dense_columns(features: FeatureSchema, dropped: set[str]) -> Iterator[tuple[str, range]]:
+    """The columns of each vector in the numeric matrix: behind those of single numbers."""
+    start = len(features.numeric)
+    for feature in features.dense:
+        if feature.name not in dropped:
+            yield feature.name, range(start, start + feature.width)
+        start += feature.width

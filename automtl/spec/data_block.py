@@ -16,6 +16,7 @@ __all__ = [
     "CategoricalSpec",
     "ColumnSplit",
     "DataSpec",
+    "DenseSpec",
     "GenerateSpec",
     "GroupSplit",
     "ImpressionsSpec",
@@ -81,6 +82,10 @@ class SequenceSpec(Block):
         None, description="the categorical column whose embeddings it uses; none: its own"
     )
     max_len: Count = Field(10, description="how many items of the list are kept, the last ones")
+
+
+class DenseSpec(Block):
+    """A column of vectors, such as embeddings of a text; each number is standardised."""
 
 
 class ColumnSplit(Block):
@@ -205,6 +210,9 @@ class DataSpec(Block):
     time: Annotated[Mapping[str, TimeSpec], ByName()] = Field(
         {}, description="columns of dates or times: a list, or a mapping with parts, age_at, ..."
     )
+    dense: Annotated[Mapping[str, DenseSpec], ByName()] = Field(
+        {}, description="columns of lists of numbers, all of one length"
+    )
     cache: Annotated[str | None, Maybe(DIRECTORY)] = Field(
         None,
         description="the directory of encoded rows, AUTOMTL_CACHE if left out: one that every "
@@ -214,6 +222,6 @@ class DataSpec(Block):
     @property
     def feature_columns(self) -> tuple[str, ...]:
         """The columns that features are made of, each once."""
-        names = [*self.categorical, *self.numeric, *self.sequence, *self.time]
+        names = [*self.categorical, *self.numeric, *self.sequence, *self.time, *self.dense]
         names += [one.age_at for one in self.time.values() if one.age_at is not None]
         return tuple(dict.fromkeys(names))

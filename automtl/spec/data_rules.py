@@ -40,7 +40,7 @@ class Feature:
     loc: Loc
 
 
-KINDS = ("categorical", "numeric", "sequence", "time")
+KINDS = ("categorical", "numeric", "sequence", "time", "dense")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Input:
     """A feature as the space names it; `has_table`: with embeddings of its own."""
 
     name: str
-    kind: Literal["categorical", "numeric", "sequence"]
+    kind: Literal["categorical", "numeric", "sequence", "dense"]
     has_table: bool
 
 
@@ -63,6 +63,8 @@ def inputs_of(raw: Raw) -> Iterator[Input]:
                 yield Input(feature.column, "numeric", has_table=False)
             case "sequence":
                 yield Input(feature.column, "sequence", has_table=not get(block, "shares"))
+            case "dense":
+                yield Input(feature.column, "dense", has_table=False)
             case "time":
                 parts = get(block, "parts", default=TIME_PARTS)
                 for part in parts if isinstance(parts, list | tuple) else ():

@@ -40,7 +40,7 @@ def test_a_right_spec_has_no_problem():
           "valid 0.6 and test 0.4 leave no train rows; write valid: 0.1 and test: 0.1"}),
         # features
         ({"data.categorical": [], "data.numeric": [], "data.sequence": {}}, {"data":
-          "names no feature; list columns under categorical, numeric, sequence or time"}),
+          "names no feature; list columns under categorical, numeric, sequence, time or dense"}),
         ({"data.categorical": ["user", "item", "user"]}, {"data.categorical[2]":
           "column user is listed twice; a column is one feature: take one away"}),
         ({"data.numeric": ["item"]}, {"data.numeric[0]":
@@ -86,6 +86,13 @@ def test_a_right_spec_has_no_problem():
           "price, history, born:age",
           "space.embedding_dims.born:age": "born:age has no embeddings of its own; columns that "
           "have: user, item"}),
+        ({"data.dense": {"price": {}, "vector": {"width": 3}}, "space.gate_features": ["vector"],
+          "space.embedding_dims": {"vector": 4}},
+         {"data.dense.price": "column price is listed under numeric too; a column is one feature: "
+          "take one away",
+          "data.dense.vector.width": "unknown key; known keys: ",
+          "space.embedding_dims.vector": "vector has no embeddings of its own; columns that have: "
+          "user, item"}),
         ({"data.sequence": {"history": {"shares": "itm"}}}, {"data.sequence.history.shares":
           "itm is not a categorical column; did you mean item?"}),
         ({"data.sequence": {"history": {"shares": "price"}}}, {"data.sequence.history.shares":
