@@ -6,25 +6,21 @@ processes ask for it, is seen to here.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import shutil
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from automtl.data.cache import OURS_ASIDE, load_cached
+from automtl.data.only_one import only_one
 from automtl.data.paths import cache_root
 from automtl.errors import DataError
 
 __all__ = ["PIECE_BYTES", "Origin", "at_hand", "list_files", "read_piece"]
 
 PIECE_BYTES = 16 << 20  # of a file, on its way: what is held in memory of it
-WAIT_S = 0.5  # before it is looked again whether the process that copies is done
 
 
 class Origin(Protocol):
@@ -62,7 +58,7 @@ def at_hand(
             return place
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(copy.parent / f".{copy.name[:16]}.lock", on_wait):
+        with only_one(copy.parent / f".{copy.name[:16]}.lock", waiting=on_wait):
             if not _holds(copy, fingerprint):  # nobody has made it while we waited
                 _copy(directory, copy, origin, on_wait)
     except OSError as error:
@@ -106,35 +102,3 @@ def _copy(directory: Path, copy: Path, origin: Origin, on_wait: Callable[[], Non
         aside.rename(copy)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-@contextmanager
-def _alone(lock: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Holds the file `lock`, made for it and removed afterwards; the kernel takes it from the
-    dead."""
-    while True:
-        with lock.open("wb") as file:
-            while not _locks(file.fileno()):
-                on_wait()
-                time.sleep(WAIT_S)
-            if not _is_at(file.fileno(), lock):
-                continue  # who had it has removed the file that was locked here
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
-            return
-
-
-def _locks(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_at(file: int, path: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(file), path.stat())
-    return False

@@ -226,7 +226,7 @@ def test_who_comes_second_waits_for_the_first_and_takes_its_cache(spec, cache_di
         second = threads.submit(open_data, spec, report=second_report)
         opened = [one.result() for one in (first, second)]
     assert len(builds) == 1
-    assert steps == [cache.WAITING, cache.DONE]
+    assert list(dict.fromkeys(steps)) == [cache.WAITING, cache.DONE]
     np.testing.assert_array_equal(*(one.rows("train").ids_NC for one in opened))
     assert [path.name for path in cache_dir.iterdir()] == [opened[0].directory.name]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.data_spec import make_spec
 
-from automtl.data import copies
+from automtl.data import only_one
 from automtl.data.cache import load_cached, open_data
 from automtl.data.copies import at_hand, list_files, read_piece
 from automtl.errors import DataError
@@ -83,7 +83,7 @@ def test_where_the_cache_is_seen_nothing_is_copied(machine, tmp_path):
 
 
 def test_of_many_that_ask_at_once_one_copies_and_the_others_wait(machine, monkeypatch):
-    monkeypatch.setattr(copies, "WAIT_S", 0.001)
+    monkeypatch.setattr(only_one, "WAIT_S", 0.001)
     with ThreadPoolExecutor(max_workers=4) as threads:
         found = {*threads.map(lambda _: ask(machine), range(4))}
     assert len(found) == 1
@@ -93,11 +93,12 @@ def test_of_many_that_ask_at_once_one_copies_and_the_others_wait(machine, monkey
 def test_a_process_that_waits_shows_signs_of_life_and_needs_no_copy_of_its_own(
     machine, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(copies, "WAIT_S", 0.001)
+    monkeypatch.setattr(only_one, "WAIT_S", 0.001)
     ours = tmp_path / "ours" / machine.directory.name
     ours.parent.mkdir()
     signs = []
-    other = copies._alone(ours.parent / f".{ours.name[:16]}.lock", on_wait=lambda: None)
+    lock = ours.parent / f".{ours.name[:16]}.lock"
+    other = only_one.only_one(lock, waiting=lambda: None)
     other.__enter__()
 
     def on_wait():
