@@ -59,7 +59,7 @@ class Gathered:
         self._categorical = [
             CategoricalFit(name, is_hashed=name in self._hashed) for name in data.categorical
         ]
-        self._numeric = [NumericFit(name) for name in data.numeric]
+        self._numeric = [NumericFit(name, one.scale) for name, one in data.numeric.items()]
         self._sequence = [
             SequenceFit(
                 SequenceFeature(name=name, table=one.shares or name, max_len=one.max_len),

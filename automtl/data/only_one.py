@@ -21,8 +21,8 @@ CANNOT_LOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 def only_one(lock: Path, *, waiting: Callable[[], None]) -> Iterator[bool]:
     """Holds the file `lock`, made for it and removed afterwards; the kernel takes it from the dead.
 
-    While another process has it `waiting` is called again and again. Where a file system has no locks
-    nobody waits, and what is given is False.
+    While another process has it `waiting` is called again and again. Where a file system has no
+    locks nobody waits, and what is given is False.
     """
     file, is_alone = _locked(lock, waiting)
     try:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from automtl.config import Scale
 from automtl.data.columns import ColumnError, Wrong, number_array
 
 __all__ = [
     "Moments",
-    "Scale",
     "Scaling",
     "finite_array",
     "finite_numbers",
@@ -27,7 +27,6 @@ __all__ = [
     "signed_log1p",
 ]
 
-Scale = Literal["standard", "log1p"]
 Floats = npt.NDArray[np.float64]
 
 # far outside what a network can use, far inside float32

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag
 
-from automtl.config import TIME_PARTS, AgeUnit, TimePart, TimeUnit
+from automtl.config import TIME_PARTS, AgeUnit, Scale, TimePart, TimeUnit
 from automtl.spec.base import Block, ByName
 from automtl.spec.data_scalars import UTF8, Encoding, Gap, Words, Zone
-from automtl.spec.scalars import Columns, Flag, Maybe, OneOf, Paths, Real, Text, Whole
+from automtl.spec.scalars import Flag, Maybe, OneOf, Paths, Real, Text, Whole
 
 __all__ = [
     "CategoricalSpec",
@@ -20,6 +20,7 @@ __all__ = [
     "GenerateSpec",
     "GroupSplit",
     "ImpressionsSpec",
+    "NumericSpec",
     "RandomSplit",
     "RegressionPairSpec",
     "SequenceSpec",
@@ -32,6 +33,10 @@ COLUMN = Text(what="a column name")
 COUNT = Whole(low=1)
 MOST_BUCKETS = 2**31 - 8  # ids are 32-bit integers
 DIRECTORY = Text(pattern=r"(?!\w+://).+", what="a directory, as rows are memory-mapped")
+CUT_BY_A_KNOB = dict.fromkeys(
+    ("quantile", "buckets"),
+    "space.numeric_encoding: buckets or piecewise_linear, which cut numbers at quantiles",
+)
 Column = Annotated[str, COLUMN]
 Count = Annotated[int, COUNT]
 Seed = Annotated[int, Whole(low=0)]
@@ -50,6 +55,15 @@ class CategoricalSpec(Block):
         None,
         description="no vocabulary, but so many ids: values of the same hash share one, and those "
         "that train never had have one too",
+    )
+
+
+class NumericSpec(Block):
+    """A column of numbers."""
+
+    scale: Annotated[Scale, OneOf(get_args(Scale), meant=CUT_BY_A_KNOB)] = Field(
+        "standard",
+        description="what is standardised: the number, or its log1p (of -x mirrored, where x < 0)",
     )
 
 
@@ -203,7 +217,9 @@ class DataSpec(Block):
     categorical: Annotated[Mapping[str, CategoricalSpec], ByName()] = Field(
         {}, description="columns of ids: a list, or a mapping with min_count, max_vocab and hash"
     )
-    numeric: Annotated[tuple[str, ...], Columns()] = Field((), description="columns of numbers")
+    numeric: Annotated[Mapping[str, NumericSpec], ByName()] = Field(
+        {}, description="columns of numbers: a list, or a mapping with scale"
+    )
     sequence: Annotated[Mapping[str, SequenceSpec], ByName()] = Field(
         {}, description="columns of lists of ids"
     )

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.config import NumericFeature
+from automtl.config import NumericFeature, Scale
 from automtl.data.batch import Batch
 from automtl.data.scaling import Moments, Scaling, finite_array, fit_edges
 
@@ -16,8 +16,8 @@ __all__ = ["NumericFit", "numeric_features"]
 class NumericFit:
     """Adds up what the scaling needs of train rows."""
 
-    def __init__(self, name: str) -> None:
-        self.name, self._moments = name, Moments()
+    def __init__(self, name: str, scale: Scale) -> None:
+        self.name, self._moments = name, Moments(scale)
 
     def add(self, batch: Batch, rows: npt.NDArray[np.int64] | None) -> None:
         """Adds the train rows of a batch, those numbered `rows` (None: all); checks every row."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.data_spec import make_spec
 
-from automtl.data import only_one
+from automtl.data import copies, only_one
 from automtl.data.cache import load_cached, open_data
 from automtl.data.copies import at_hand, list_files, read_piece
 from automtl.errors import DataError

@@ -1,6 +1,8 @@
 """What raw values become: ids, scaled numbers, labels; and that a saved encoder does the same."""
 
+import math
 import re
+from statistics import fmean, pstdev
 
 import numpy as np
 import polars as pl
@@ -127,6 +129,23 @@ def test_a_sequence_that_shares_a_column_shares_its_table_and_both_fill_the_voca
 
 
 # ---- numbers ---------------------------------------------------------------------------------
+
+
+def test_log1p_is_standardised_mirrored_below_zero_and_cut_into_bins_on_its_scale(tmp_path):
+    train = [None, 0.0, 9.0, 99.0, -9.0, 1e9]
+    encoder = fit(pl.DataFrame({"x": train}), numeric={"x": {"scale": "log1p"}})
+    logs = [math.copysign(math.log1p(abs(x)), x) for x in train if x is not None]
+    scaled = [(one - fmean(logs)) / pstdev(logs) for one in logs]
+    rows = pl.DataFrame({"x": train})
+    numeric_NF = encoder.transform(rows).numeric_NF
+    np.testing.assert_allclose(numeric_NF[1:, 0], scaled, rtol=1e-5)
+    assert numeric_NF[0].tolist() == [0, 1]
+    edges = encoder.features.numeric[0].edges
+    assert (edges[0], edges[-1]) == (pytest.approx(min(scaled)), pytest.approx(max(scaled)))
+    assert len(edges) == len(set(logs)) + 1
+    encoder.save(tmp_path)
+    loaded = Encoder.load(tmp_path).transform(rows).numeric_NF
+    np.testing.assert_array_equal(loaded, numeric_NF)
 
 
 def test_numbers_are_standardised_by_train_rows_and_missing_ones_are_zero_and_indicated():

@@ -96,7 +96,8 @@ def test_null_is_the_same_as_left_out_where_a_key_is_optional():
         ({"search.epochs": 0}, {"search.epochs": "must be above 0, not 0"}),
         ({"objectives": "click.auc"}, {"objectives": "must be a list, not click.auc; "
           "write [click.auc]"}),
-        ({"data.numeric": "price"}, {"data.numeric": "must be a list of column names, not price; "
+        ({"data.numeric": "price"}, {"data.numeric": "must be a list or a mapping of "
+          "columns, not price; "
           "write [price]"}),
         ({"data.numeric": ["price", 2022]}, {"data.numeric[1]": "must be a column name, not 2022; "
           'write "2022"'}),
