@@ -52,7 +52,7 @@ def test_kuairand(spec_of, name):
     }
     assert spec.data.split.time == "time_ms"
     assert set(spec.data.categorical) == {"user_id", "video_id", "tab", "hourmin"}
-    assert spec.data.numeric == ("duration_ms",)
+    assert tuple(spec.data.numeric) == ("duration_ms",)
     assert "positives have is_click = 1" in text
     assert "milliseconds since 1970, 2022-04-2" in text
     assert "known only afterwards): play_time_ms" in text
@@ -81,7 +81,7 @@ def test_ali_ccp_whose_fields_are_called_by_numbers(spec_of, name):
     spec, text = spec_of(public_sets.ali_ccp(), name)
     assert tasks(spec) == {"click": ("click", None), "purchase": ("purchase", "click")}
     assert set(spec.data.categorical) == {"101", "121", "122", "205", "206"}
-    assert spec.data.numeric == ("D508",)
+    assert tuple(spec.data.numeric) == ("D508",)
     assert "ids by their values" in text
 
 
