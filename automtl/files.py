@@ -11,12 +11,13 @@ __all__ = ["written_whole"]
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Gives a path beside `path` to write to, and moves that file to `path` at the end.
+def written_whole(path: Path, *, aside: Path | None = None) -> Iterator[Path]:
+    """Gives a path beside `path` (or `aside`) to write to, and moves that file to `path` at the
+    end.
 
     Until then an older file at `path` stays as it is; if writing fails nothing is left behind.
     """
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    aside = aside or path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         yield aside
         aside.replace(path)

@@ -25,8 +25,7 @@ from automtl.data.ahead import ahead
 from automtl.data.arrays import ArrayWriter
 from automtl.data.batch import Batch, Run
 from automtl.data.encode import Encoder
-from automtl.data.expression import label_columns
-from automtl.data.fit import Gathered
+from automtl.data.fit import Gathered, fitted_columns
 from automtl.data.source import FileSource, FrameSource, Source
 from automtl.data.split import (
     SPLITS,
@@ -222,11 +221,8 @@ def open_source(spec: Spec) -> Source:
 
 def source_columns(spec: Spec) -> list[str]:
     """The columns that the spec names: features, labels, and what the split reads."""
-    data = spec.data
-    names = [*data.feature_columns]
-    names += [name for task in spec.tasks.values() for name in label_columns(task.label)]
-    split = split_column(data.split)
-    return list(dict.fromkeys([*names, *([split] if split is not None else [])]))
+    split = split_column(spec.data.split)
+    return list(dict.fromkeys([*fitted_columns(spec), *([split] if split is not None else [])]))
 
 
 def source_frame(spec: Spec) -> pl.DataFrame:

@@ -151,7 +151,7 @@ def _encode(spec: Spec, source: Source | None, directory: Path, key: str, report
     aside = directory.parent / f".{key[:16]}.{uuid.uuid4().hex[:8]}"
     aside.mkdir()
     try:
-        _build(spec, source, aside, report)
+        _build(spec, source, aside, key, report)
         if _key(spec, source) != key:
             raise DataError("data.path: a file changed while it was read; start again")
         _put_in_place(aside, directory)
@@ -252,10 +252,8 @@ def _key(spec: Spec, source: Source | None = None) -> str:
     return _digest(spec, [stamp(file) for file in spec.data_files()])
 
 
-def _fingerprint(spec: Spec, source: Source | None) -> str:
+def _fingerprint(spec: Spec) -> str:
     """What the rows are, wherever the files lie: a file counts by its content."""
-    if source is not None:
-        return _digest(spec, source.digests())
     digests = []
     for file in spec.data_files():
         with open_bytes(file) as stream:
@@ -280,13 +278,14 @@ def _digest(spec: Spec, files: Sequence[object]) -> str:
     return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()
 
 
-def _build(spec: Spec, source: Source | None, directory: Path, report: Report) -> None:
+def _build(spec: Spec, source: Source | None, directory: Path, key: str, report: Report) -> None:
     from automtl.data.build import encode_rows  # polars: only who encodes pays for it
 
     encoded = encode_rows(spec, directory, ARRAYS, source=source, report=report)
     encoded.encoder.save(directory / "encoder")
     meta = {
-        "fingerprint": _fingerprint(spec, source),
+        # a frame's key is of its content already
+        "fingerprint": _fingerprint(spec) if source is None else key,
         "num_rows": encoded.num_rows,
         "num_read": encoded.num_read,
         "split": encoded.split,

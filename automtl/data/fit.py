@@ -35,7 +35,7 @@ from automtl.errors import DataError
 if TYPE_CHECKING:
     from automtl.spec.schema import Spec
 
-__all__ = ["Gathered", "fit_encoder"]
+__all__ = ["Gathered", "fit_encoder", "fitted_columns"]
 
 Sides = npt.NDArray[np.int8]
 
@@ -44,6 +44,8 @@ class _Fit(Protocol):
     """What each kind of feature gathers."""
 
     def add(self, batch: Batch, rows: npt.NDArray[np.int64] | None) -> None: ...
+
+    def merge(self, other: Any) -> None: ...
 
 
 class Gathered:
@@ -90,11 +92,10 @@ class Gathered:
         self._num_read = 0
 
     @property
-    def columns(self) -> list[str]:
-        """The columns that are read: those of features and labels."""
-        names = [*self._spec.data.feature_columns]
-        names += [name for label in self._label_columns.values() for name in label_columns(label)]
-        return list(dict.fromkeys(names))
+    def _features(self) -> list[_Fit]:
+        """What is gathered for each feature, in one order."""
+        plain: list[_Fit] = [*self._categorical, *self._numeric, *self._sequence]
+        return [*plain, *self._calendar, *self._age, *self._dense]
 
     def add(self, batch: Batch, side_N: Sides, run: Run | None = None) -> None:
         """Adds the rows of a batch; `side_N` says of each which side it is on.
@@ -104,9 +105,7 @@ class Gathered:
         """
         num_train = int((side_N == TRAIN).sum())
         rows = None if num_train == batch.height else np.flatnonzero(side_N == TRAIN)
-        features: list[_Fit] = [*self._categorical, *self._numeric, *self._sequence]
-        features += [*self._calendar, *self._age, *self._dense]
-        steps: list[Callable[[], Any]] = [partial(one.add, batch, rows) for one in features]
+        steps: list[Callable[[], Any]] = [partial(one.add, batch, rows) for one in self._features]
         steps.append(partial(label_matrix, batch, self._label_columns, self._tasks))
         labels_NK: npt.NDArray[np.float32] = batch.checked(steps, run)[-1]
         self._sample.add(batch, rows)
@@ -118,18 +117,8 @@ class Gathered:
 
     def merge(self, other: Gathered) -> None:
         """Adds what was gathered of other rows."""
-        for mine, theirs in zip(self._categorical, other._categorical, strict=True):
+        for mine, theirs in zip(self._features, other._features, strict=True):
             mine.merge(theirs)
-        for my_numbers, their_numbers in zip(self._numeric, other._numeric, strict=True):
-            my_numbers.merge(their_numbers)
-        for my_lists, their_lists in zip(self._sequence, other._sequence, strict=True):
-            my_lists.merge(their_lists)
-        for my_calendar, their_calendar in zip(self._calendar, other._calendar, strict=True):
-            my_calendar.merge(their_calendar)
-        for my_ages, their_ages in zip(self._age, other._age, strict=True):
-            my_ages.merge(their_ages)
-        for my_vectors, their_vectors in zip(self._dense, other._dense, strict=True):
-            my_vectors.merge(their_vectors)
         self._sample.merge(other._sample)
         for split in SPLITS:
             self._labels[split].merge(other._labels[split])
@@ -223,12 +212,19 @@ class Gathered:
         return counts
 
 
+def fitted_columns(spec: Spec) -> list[str]:
+    """The columns that are read for features and labels, each once."""
+    names = [*spec.data.feature_columns]
+    names += [name for task in spec.tasks.values() for name in label_columns(task.label)]
+    return list(dict.fromkeys(names))
+
+
 def fit_encoder(frame: pl.DataFrame, spec: Spec) -> Encoder:
     """The encoder of `frame`, which holds TRAIN rows only.
 
     Raises DataError on a missing column, and on values that fit no number, category or label.
     """
     gathered = Gathered(spec)
-    check_columns(gathered.columns, frame.columns, source="train rows")
+    check_columns(fitted_columns(spec), frame.columns, source="train rows")
     gathered.add(Batch(frame), np.full(frame.height, TRAIN, dtype=np.int8))
     return gathered.encoder()

@@ -10,7 +10,7 @@ import polars as pl
 
 from automtl.data.columns import ColumnError, Wrong, plain
 
-__all__ = ["Items", "items", "last_items", "pad"]
+__all__ = ["SEPARATOR", "Items", "as_lists", "items", "last_items", "pad"]
 
 SEPARATOR = "|"  # between the items of a list in a text file
 
@@ -30,23 +30,31 @@ def items(column: pl.Series) -> Items:
 
     In a text file a list is written `a|b|c`. Raises DataError for a column that is no list.
     """
+    rule = (
+        f", a sequence must be a list (in a text file `a{SEPARATOR}b`); name a single value under"
+        " `categorical`"
+    )
+    column, length_N = as_lists(column, rule=rule)
+    values = plain(column.filter(pl.Series(length_N > 0)).explode())
+    row_M = np.repeat(np.arange(len(column), dtype=np.int64), length_N)
+    known = values.is_not_null()
+    return _items(values.filter(known), row_M[known.to_numpy()], len(column))
+
+
+def as_lists(column: pl.Series, *, rule: str) -> tuple[pl.Series, npt.NDArray[np.int64]]:
+    """The column as lists, and the length [N] of each, 0 where it is missing.
+
+    Raises ColumnError for a column that can be none: it names the type, then says `rule`.
+    """
     if column.dtype == pl.String:
-        column = column.str.split(SEPARATOR)
+        column = column.replace("", None).str.split(SEPARATOR)
     elif isinstance(column.dtype, pl.Array):
         column = column.arr.to_list()
     elif column.dtype == pl.Null:
         column = column.cast(pl.List(pl.String))
     if not isinstance(column.dtype, pl.List):
-        rule = (
-            f"holds {column.dtype}, a sequence must be a list (in a text file `a{SEPARATOR}b`);"
-            " name a single value under `categorical`"
-        )
-        raise ColumnError([Wrong(f"column {column.name!r}", rule)])
-    length_N = column.list.len().fill_null(0).to_numpy().astype(np.int64)
-    values = plain(column.filter(pl.Series(length_N > 0)).explode())
-    row_M = np.repeat(np.arange(len(column), dtype=np.int64), length_N)
-    known = values.is_not_null()
-    return _items(values.filter(known), row_M[known.to_numpy()], len(column))
+        raise ColumnError([Wrong(f"column {column.name!r}", f"holds {column.dtype}{rule}")])
+    return column, column.list.len().fill_null(0).to_numpy().astype(np.int64)
 
 
 def last_items(all_items: Items, max_len: int) -> Items:

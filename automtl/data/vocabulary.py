@@ -184,8 +184,7 @@ class Lookup:
 
     def coded_ids(self, column: Coded) -> Ids:
         """The id of each value of a column of text [N]."""
-        ids_D = np.append(self._of_keys(as_keys(column.values)), np.int32(MISSING))
-        return ids_D.take(column.codes_N)
+        return _by_code(self._of_keys(as_keys(column.values)), column)
 
     def _of_keys(self, keys_D: pl.Series) -> Ids:
         self._text = self._text or _TextIds(self._keys)
@@ -207,8 +206,7 @@ class BucketLookup:
 
     def coded_ids(self, column: Coded) -> Ids:
         """The id of each value of a column of text [N]."""
-        ids_D = np.append(self._of_keys(as_keys(column.values)), np.int32(MISSING))
-        return ids_D.take(column.codes_N)
+        return _by_code(self._of_keys(as_keys(column.values)), column)
 
     def _of_keys(self, keys_D: pl.Series) -> Ids:
         ids_D = (key_hashes(keys_D) % self._num_buckets).astype(np.int32) + np.int32(FIRST_ID)
@@ -291,6 +289,11 @@ def _as_integers(values: pl.Series) -> Ints | None:
         if low is not None and not -LARGEST_INT <= int(str(low)) <= int(str(high)) <= LARGEST_INT:
             return None
     return known.cast(pl.Int64).to_numpy()
+
+
+def _by_code(ids_D: Ids, column: Coded) -> Ids:
+    """The id of each row's value, from those of the distinct values; MISSING where it has none."""
+    return np.append(ids_D, np.int32(MISSING)).take(column.codes_N)
 
 
 def _spread(ids_M: Ids, values: pl.Series) -> Ids:

@@ -97,10 +97,6 @@ class Sample:
     def __len__(self) -> int:
         return sum(run.stop - run.start for run in self._runs)
 
-    @property
-    def is_whole(self) -> bool:
-        return len(self) == self.num_rows
-
     def labels(self, task: int) -> NDArray[np.float32]:
         """The label [J] of the task with this number, NaN where it is not observed."""
         return self._take(self._rows.labels_NK[:, task])

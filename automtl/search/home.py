@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Protocol
+
+from automtl.files import written_whole
 
 __all__ = ["HERE", "Here", "Home", "aside_of"]
 
@@ -39,14 +41,8 @@ class Here:
     def rows(self, cache_dir: Path, fingerprint: str, *, on_wait: Callable[[], None]) -> Path:
         return cache_dir
 
-    @contextmanager
-    def keeping(self, path: Path) -> Iterator[Path]:
-        aside = aside_of(path)
-        try:
-            yield aside
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
+    def keeping(self, path: Path) -> AbstractContextManager[Path]:
+        return written_whole(path, aside=aside_of(path))
 
     def note(self, path: Path, text: str) -> None:
         with suppress(OSError):  # on a full disk the file is emptied, which is a sign as well

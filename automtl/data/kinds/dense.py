@@ -15,7 +15,7 @@ from automtl.config import DenseFeature
 from automtl.data.batch import Batch
 from automtl.data.columns import ColumnError, Wrong, as_numbers, row_of
 from automtl.data.scaling import LARGEST_SCALED
-from automtl.data.sequences import SEPARATOR
+from automtl.data.sequences import SEPARATOR, as_lists
 
 __all__ = ["DenseFit", "DenseScaling"]
 
@@ -65,12 +65,9 @@ class DenseFit:
         vectors_ND, known_N = _vectors(batch[self._name], self._width)
         if self._width is None and known_N.any():
             self._width = vectors_ND.shape[1]
-        is_train_N = np.ones(batch.height, dtype=bool)
-        if rows is not None:
-            is_train_N[:] = False
-            is_train_N[rows] = True
-        self._missing += int((is_train_N & ~known_N).sum())
-        chosen = np.flatnonzero(is_train_N & known_N)
+        rows = np.arange(batch.height) if rows is None else rows
+        chosen = rows[known_N[rows]]
+        self._missing += len(rows) - len(chosen)
         for start in range(0, len(chosen), BLOCK):
             part_JD = vectors_ND[chosen[start : start + BLOCK]].astype(np.float64)
             mean_D = part_JD.mean(axis=0)
@@ -125,26 +122,18 @@ def _vectors(column: pl.Series, width: int | None) -> tuple[Vectors, npt.NDArray
     `width` is how many numbers each must have, None: as many as the first. In a text file a vector
     is written `0.1|0.2`. Raises ColumnError for another length and for what is no finite number.
     """
-    place = f"column {column.name!r}"
-    if column.dtype == pl.String:
-        column = column.replace("", None).str.split(SEPARATOR)
-    elif isinstance(column.dtype, pl.Array):
-        column = column.arr.to_list()
-    elif column.dtype == pl.Null:
-        column = column.cast(pl.List(pl.Float32))
-    if not isinstance(column.dtype, pl.List):
-        rule = (
-            f"holds {column.dtype}; a dense feature is a list of numbers (in a text file"
-            f" `0.1{SEPARATOR}0.2`); name a single number under `numeric`"
-        )
-        raise ColumnError([Wrong(place, rule)])
-    length_N = column.list.len().fill_null(0).to_numpy().astype(np.int64)
+    rule = (
+        f"; a dense feature is a list of numbers (in a text file `0.1{SEPARATOR}0.2`); name a"
+        " single number under `numeric`"
+    )
+    column, length_N = as_lists(column, rule=rule)
     known_N = length_N > 0
     if width is None:
         width = int(length_N[known_N.argmax()]) if known_N.any() else 0
     if (wrong := np.flatnonzero(known_N & (length_N != width))).size:
         row = int(wrong[0])
-        raise ColumnError([Wrong(place, _rule(int(length_N[row]), width), row)])
+        wrong_length = _rule(int(length_N[row]), width)
+        raise ColumnError([Wrong(f"column {column.name!r}", wrong_length, row)])
     vectors_ND = np.zeros((len(column), width), dtype=np.float32)
     if known_N.any():
         flat = column.filter(pl.Series(known_N)).explode().alias(column.name)

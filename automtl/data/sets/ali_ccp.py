@@ -24,7 +24,7 @@ from automtl.data.sets.prepare import Prepared
 from automtl.data.sets.raw import RawFile
 from automtl.data.sets.registry import public_set
 from automtl.data.sets.sides import one_in
-from automtl.data.sets.write import written_parquet
+from automtl.data.sets.write import write_rows
 from automtl.errors import DataError
 
 __all__ = ["prepare"]
@@ -74,21 +74,18 @@ def prepare(
 ) -> Iterator[Prepared]:
     """One Parquet file: train and valid (a tenth of the common features) from the train half, test
     the other half; rows in the published order."""
-    path = out / public_set(name).writes[0]
-    counts: Counter[str] = Counter()
     odd: Counter[str] = Counter()
-    with written_parquet(path, SCHEMA) as add:
+
+    def parts() -> Iterator[pl.DataFrame]:
         for half in ("train", "test"):
             common = _common(files[f"common_features_{half}.csv"], half, report, block_bytes, odd)
             skeleton = files[f"sample_skeleton_{half}.csv"]
             for block in read_blocks(
                 skeleton, list(SKELETON_LINE), report, has_header=False, block_bytes=block_bytes
             ):
-                rows = _rows(block, common, odd)
-                counts.update(rows["split"].to_list())
-                add(rows)
-    notes = tuple(f"{number:,} {what}" for what, number in sorted(odd.items()))
-    yield Prepared(path=path, num_rows=counts, notes=notes)
+                yield _rows(block, common, odd)
+
+    yield write_rows(out / public_set(name).writes[0], SCHEMA, parts(), odd=odd)
 
 
 def _common(

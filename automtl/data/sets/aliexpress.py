@@ -6,7 +6,6 @@ of a search.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from automtl.data.sets.prepare import Prepared
 from automtl.data.sets.raw import RawFile
 from automtl.data.sets.registry import public_set
 from automtl.data.sets.sides import one_in, side
-from automtl.data.sets.write import written_parquet
+from automtl.data.sets.write import write_rows
 
 __all__ = ["prepare"]
 
@@ -39,16 +38,12 @@ def prepare(
     name: str, files: Mapping[str, RawFile], out: Path, report: Report, *, block_bytes: int
 ) -> Iterator[Prepared]:
     """One Parquet file: a tenth of the searches of train.csv is valid, test.csv is test."""
-    path = out / public_set(name).writes[0]
-    counts: Counter[str] = Counter()
-    with written_parquet(path, SCHEMA) as add:
-        for part, file in files.items():
-            blocks = read_blocks(file, list(RAW), report, has_header=True, block_bytes=block_bytes)
-            for block in blocks:
-                rows = _rows(block, is_train=part.endswith("/train.csv"))
-                counts.update(rows["split"].to_list())
-                add(rows)
-    yield Prepared(path=path, num_rows=counts)
+    parts = (
+        _rows(block, is_train=part.endswith("/train.csv"))
+        for part, file in files.items()
+        for block in read_blocks(file, list(RAW), report, has_header=True, block_bytes=block_bytes)
+    )
+    yield write_rows(out / public_set(name).writes[0], SCHEMA, parts)
 
 
 def _rows(block: Block, *, is_train: bool) -> pl.DataFrame:

@@ -5,7 +5,6 @@ The .names file lists `instance weight` as ignored, the lines have it all the sa
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from automtl.data.sets.prepare import Prepared
 from automtl.data.sets.raw import RawFile
 from automtl.data.sets.registry import public_set
 from automtl.data.sets.sides import one_in, side
-from automtl.data.sets.write import written_parquet
+from automtl.data.sets.write import write_rows
 
 __all__ = ["prepare"]
 
@@ -57,16 +56,12 @@ def prepare(
     name: str, files: Mapping[str, RawFile], out: Path, report: Report, *, block_bytes: int
 ) -> Iterator[Prepared]:
     """One Parquet file: the original train half is train; the other is valid and test, halves."""
-    path = out / public_set(name).writes[0]
-    counts: Counter[str] = Counter()
-    with written_parquet(path, SCHEMA) as add:
-        for half, file in files.items():
-            blocks = read_blocks(file, FIELDS, report, has_header=False, block_bytes=block_bytes)
-            for block in blocks:
-                rows = _rows(block, is_train=half.endswith(".data"))
-                counts.update(rows["split"].to_list())
-                add(rows)
-    yield Prepared(path=path, num_rows=counts)
+    parts = (
+        _rows(block, is_train=half.endswith(".data"))
+        for half, file in files.items()
+        for block in read_blocks(file, FIELDS, report, has_header=False, block_bytes=block_bytes)
+    )
+    yield write_rows(out / public_set(name).writes[0], SCHEMA, parts)
 
 
 def _rows(block: Block, *, is_train: bool) -> pl.DataFrame:

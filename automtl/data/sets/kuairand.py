@@ -21,7 +21,7 @@ from automtl.data.sets.lines import Report, bad_line, read_blocks, read_table, t
 from automtl.data.sets.prepare import Prepared
 from automtl.data.sets.raw import RawFile
 from automtl.data.sets.registry import public_set
-from automtl.data.sets.write import written_parquet
+from automtl.data.sets.write import write_rows
 
 __all__ = ["prepare"]
 
@@ -102,15 +102,9 @@ def _write(
     log: Iterator[pl.DataFrame],
     add_features: Callable[[pl.DataFrame, Counter[str]], pl.DataFrame],
 ) -> Prepared:
-    counts: Counter[str] = Counter()
     odd: Counter[str] = Counter()
-    with written_parquet(path, columns) as add:
-        for impressions in log:
-            rows = add_features(impressions, odd)
-            counts.update(rows["split"].to_list())
-            add(rows)
-    notes = tuple(f"{number:,} {what}" for what, number in sorted(odd.items()))
-    return Prepared(path=path, num_rows=counts, notes=notes)
+    parts = (add_features(impressions, odd) for impressions in log)
+    return write_rows(path, columns, parts, odd=odd)
 
 
 def _log(files: Sequence[RawFile], *, report: Report, block_bytes: int) -> Iterator[pl.DataFrame]:
