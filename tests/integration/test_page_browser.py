@@ -86,6 +86,7 @@ def until_true(holds):
 
 def draw_all(driver):
     """Draws what has not come into view yet, as for a printer, and waits for it."""
+    until(driver, "document.readyState === 'complete' && window.Plotly !== undefined")
     driver.execute_script("dispatchEvent(new Event('beforeprint'))")
     until(
         driver,
