@@ -49,4 +49,4 @@ class Loop(Protocol):
         """The trial died; the others go on."""
 
     def lose(self, number: int, reason: str) -> None:
-        """The trial died with its machine, of no fault of its own."""
+        """The trial died of what may be no fault of its own: its machine, or a lack of memory."""

@@ -152,7 +152,8 @@ class SearchLoop:
         self._ended(number)
 
     def lose(self, number: int, reason: str) -> None:
-        """The trial died with its machine, of no fault of its own: it is run again, once."""
+        """The trial died of what may be no fault of its own, such as a dead machine: it is run
+        again, once."""
         lose(self._ledger, number, reason)
         self._ended(number)
 

@@ -6,6 +6,7 @@ What Tune asks meanwhile is answered in `ray_tune.py`, what workers ask on other
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import os
@@ -22,7 +23,14 @@ from automtl.errors import RunError
 from automtl.search.assignment import Job, Loop
 from automtl.search.executor import room
 from automtl.search.heartbeat import Watchdog
-from automtl.search.ray_tune import Bridge, TrialActor, TuneLookout, TuneScheduler, TuneSearcher
+from automtl.search.ray_tune import (
+    Bridge,
+    TrialActor,
+    TuneLookout,
+    TuneScheduler,
+    TuneSearcher,
+    memory_was_short,
+)
 from automtl.search.scratch import scratch_directory
 
 __all__ = ["RayExecutor"]
@@ -62,7 +70,11 @@ class RayExecutor:
         self.watchdog = watchdog
 
     def run(self, loop: Loop, job: Job) -> None:
-        """Raises RunError if the cluster cannot be joined or has no room for one trial."""
+        """Raises RunError if the cluster cannot be joined or has no room for one trial.
+
+        Where Ray ends workers as a machine's memory runs short, Tune gives up; then all goes on
+        with half as many at a time.
+        """
         with ExitStack() as stack:
             stack.enter_context(_environment(DRIVER_ENVIRONMENT))
             # Ray prints the death of a worker, whatever it is told; stdout is for results
@@ -71,28 +83,42 @@ class RayExecutor:
             stack.enter_context(self._cluster(scratch))
             gpus = self.gpus if _resources().get("GPU", 0) else 0
             bridge = Bridge(loop, job, self.watchdog)
-            tuner = tune.Tuner(
-                tune.with_resources(TrialActor, {"cpu": self.cpus, "gpu": gpus}),
-                tune_config=tune.TuneConfig(
-                    search_alg=TuneSearcher(bridge),
-                    scheduler=TuneScheduler(bridge),
-                    num_samples=-1,
-                    max_concurrent_trials=self._num_workers(gpus),
-                    reuse_actors=True,
-                    trial_dirname_creator=lambda trial: str(trial.trial_id),
-                ),
-                run_config=tune.RunConfig(
-                    name="search",
-                    storage_path=str(scratch),
-                    verbose=0,
-                    callbacks=[TuneLookout(bridge)],
-                    # weights are the job's business; by default Tune saves every trial at its end
-                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                ),
-            )
-            with _quiet("ray.tune"):
-                tuner.fit()
+            workers = self._num_workers(gpus)
+            for attempt in itertools.count():
+                tuner = self._tuner(bridge, gpus, workers, scratch, name=f"search{attempt}")
+                try:
+                    with _quiet("ray.tune"):
+                        tuner.fit()
+                    break
+                except RuntimeError as error:
+                    if (reason := memory_was_short(error)) is None:
+                        raise
+                    bridge.end_all(reason, workers)
+                    workers = max(1, workers // 2)
             bridge.raise_error()
+
+    def _tuner(
+        self, bridge: Bridge, gpus: float, workers: int, scratch: Path, *, name: str
+    ) -> tune.Tuner:
+        return tune.Tuner(
+            tune.with_resources(TrialActor, {"cpu": self.cpus, "gpu": gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=TuneSearcher(bridge),
+                scheduler=TuneScheduler(bridge),
+                num_samples=-1,
+                max_concurrent_trials=workers,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(
+                name=name,
+                storage_path=str(scratch),
+                verbose=0,
+                callbacks=[TuneLookout(bridge)],
+                # weights are the job's business; by default Tune saves every trial at its end
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
 
     def _num_workers(self, gpus: float) -> int:
         have = _resources()

@@ -34,6 +34,7 @@ __all__ = [
     "TuneScheduler",
     "TuneSearcher",
     "describe_death",
+    "memory_was_short",
 ]
 
 WAIT_S = 0.1  # before the loop is asked again when it had nothing to start
@@ -42,7 +43,8 @@ LAST_WORDS_S = 30.0  # a whole machine's death is known to Ray some 15 s after i
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """Why a trial's process is gone; `is_lost` if its machine is, too."""
+    """Why a trial's process is gone; `is_lost` if it may be of no fault of its own: its machine is
+    gone, too, or was short of memory."""
 
     reason: str
     text: str = ""
@@ -76,6 +78,19 @@ class Bridge:
     def raise_error(self) -> None:
         if self._error is not None:
             raise self._error
+
+    def end_all(self, reason: str, workers: int) -> None:
+        """What ran is gone: it is run again, once, with fewer beside it; a trial that ran alone
+        has failed."""
+        with self.guard():
+            while self.numbers:
+                _, number = self.numbers.popitem()
+                if self.watchdog is not None:
+                    self.watchdog.ended(number)
+                if workers > 1:
+                    self.loop.lose(number, f"{reason}, with {workers} workers; half of them go on")
+                else:
+                    self.loop.fail(number, f"{reason}, by itself; {_SMALLER}")
 
     def saw(self, trial_id: str) -> None:
         if self.watchdog is not None and trial_id in self.numbers:
@@ -209,15 +224,25 @@ def describe_death(error_file: str | None, actor: Any) -> Death:
             f"(dmesg tells), {_LESS_MEMORY}",
             text,
         )
-    if "OUT_OF_MEMORY" in text:
-        return Death(f"the worker died: Ray ended it as memory was short; {_LESS_MEMORY}", text)
+    if any(sign in text for sign in _OUT_OF_MEMORY):  # Ray may have taken it for another's need
+        return Death(f"{_SHORT_OF_MEMORY}; {_LESS_MEMORY}", text, is_lost=True)
     lines = text.splitlines()
     return Death(f"the worker died: {lines[-1].split('. ')[0]}", text) if lines else _UNKNOWN_DEATH
+
+
+def memory_was_short(error: RuntimeError) -> str | None:
+    """Whether Tune gave up since Ray had ended workers for want of memory, in words; a worker that
+    is ended between two tasks is a death like others."""
+    short = isinstance(error.__cause__, ray.exceptions.OutOfMemoryError)
+    return _SHORT_OF_MEMORY if short else None
 
 
 _UNKNOWN_DEATH = Death("the worker process died")
 _UNREACHABLE = "temporarily unavailable"
 _NODE_DIED = "node has died"
+_OUT_OF_MEMORY = ("OUT_OF_MEMORY", "running low on memory")
+_SHORT_OF_MEMORY = "the worker died: Ray ended it as memory was short"
+_SMALLER = "a smaller batch_size or smaller embeddings need less"
 _LESS_MEMORY = "fewer workers or a smaller batch_size need less"
 _CONNECTION_LOST = "connection error code 2"  # all that a signal leaves
 

@@ -28,7 +28,8 @@ def again(interrupted: TrialRecord) -> NewTrial:
 
 
 def lose(ledger: Ledger, number: int, reason: str) -> None:
-    """Ends a trial that died with its machine: to be run again, but once only."""
+    """Ends a trial that died with its machine, or for want of memory there: to be run again, but
+    once only."""
     origin = ledger.get(number).origin
     if any(one.origin == origin and _is_lost(one) for one in ledger.history()):
         ledger.fail(number, f"{reason}, for the second time")
@@ -37,5 +38,5 @@ def lose(ledger: Ledger, number: int, reason: str) -> None:
 
 
 def _is_lost(record: TrialRecord) -> bool:
-    """Whether its machine died, not the search: only that is counted."""
+    """Whether it was lost, not the search ended: only that is counted."""
     return record.state == "interrupted" and bool(record.reason)

@@ -12,7 +12,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
+import psutil
 import pytest
 import ray
 from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
@@ -22,7 +24,7 @@ from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
 from automtl.search.plan import in_order, plan_trials
 from automtl.search.ray_executor import RayExecutor
-from automtl.search.ray_tune import describe_death
+from automtl.search.ray_tune import Bridge, describe_death
 from automtl.search.scratch import scratch_directory
 from automtl.study import Study
 
@@ -56,9 +58,9 @@ def executor() -> Iterator[RayExecutor]:
         ray.shutdown()
 
 
-def start_search(run_dir: Path, **environment: str) -> subprocess.Popen[str]:
+def start_search(run_dir: Path, *fault: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "support.run_fake_search", str(run_dir), "ray", "20", "0.2"],
+        [sys.executable, "-m", "support.run_fake_search", str(run_dir), "ray", "20", "0.2", *fault],
         env=os.environ | {"PYTHONPATH": str(TESTS)} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -137,6 +139,52 @@ def test_an_error_of_the_loop_ends_the_search(
     assert {record.state for record in study.history()} == {"running"}, "and it can be resumed"
 
 
+def test_memory_runs_short_and_the_search_goes_on_with_fewer_workers(tmp_path: Path) -> None:
+    """Ray ends whom it likes, here at 4 GiB more than is in use now, and Tune gives up."""
+    memory = psutil.virtual_memory()
+    if memory.available < 10 * 2**30:
+        pytest.skip("fills 4 GiB of memory, where 10 must be free")
+    threshold = (memory.total - memory.available + 4 * 2**30) / memory.total
+    search = start_search(
+        tmp_path / "run",
+        *("4", "fill memory"),
+        RAY_memory_usage_threshold=f"{threshold:.4f}",
+        RAY_memory_monitor_refresh_ms="100",
+    )
+    try:
+        _, err = search.communicate(timeout=LIMIT_S)
+    finally:
+        search.kill()
+    assert search.returncode == 0, err
+    history = Study.open(tmp_path / "run").history()
+    interrupted = [record for record in history if record.state == "interrupted"]
+    lost = {record.origin: str(record.reason) for record in interrupted}
+    assert 4 in lost
+    assert all("Ray ended it as memory was short" in reason for reason in lost.values())
+    ended = [record.origin for record in history if record.state in ("complete", "pruned")]
+    assert sorted(ended) == list(range(20)), "each of them once"
+
+
+@pytest.mark.parametrize(("workers", "verdict"), [(2, "lost"), (1, "failed")])
+def test_a_trial_fails_when_memory_is_too_short_for_it_alone(workers: int, verdict: str) -> None:
+    said: list[tuple[str, int, str]] = []
+
+    class Loop:
+        def lose(self, number: int, reason: str) -> None:
+            said.append(("lost", number, reason))
+
+        def fail(self, number: int, reason: str, text: str = "") -> None:
+            said.append(("failed", number, reason))
+
+    bridge = Bridge(cast("Any", Loop()), cast("Any", None), None)
+    bridge.numbers["id in Tune"] = 7
+    bridge.end_all("memory was short", workers)
+    ((told, number, reason),) = said
+    assert (told, number) == (verdict, 7)
+    assert reason.startswith("memory was short, ")
+    assert bridge.numbers == {}
+
+
 def test_a_killed_search_leaves_the_lock_at_once_and_its_scratch_for_the_next(
     tmp_path: Path,
 ) -> None:
@@ -178,7 +226,7 @@ def test_a_death_is_told_in_one_line(text: str, reason: str, tmp_path: Path) -> 
     error_file.write_text(f"Failure # 1\nThe actor died unexpectedly.\n{text}\n" if text else "")
     death = describe_death(str(error_file), None)
     assert death.reason.startswith(reason)
-    assert death.is_lost == ("node has died" in text)
+    assert death.is_lost == ("node has died" in text or "MEMORY" in text)
 
 
 def test_ctrl_c_ends_the_search_and_it_can_go_on(tmp_path: Path) -> None:

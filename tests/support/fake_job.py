@@ -108,7 +108,8 @@ class FakeJob:
 
     "raise" and "refuse" fail at the second evaluation (refuse: for a known reason), "nan" has a
     metric that is none, "short" ends before the last evaluation, "die" kills the process, "hang"
-    sleeps for ever at step 350 of 1,200, "hang at first" before it shows any sign of life.
+    sleeps for ever at step 350 of 1,200, "hang at first" before it shows any sign of life, "fill
+    memory" takes up to 8 GiB.
     """
 
     faults: Mapping[int, str] = field(default_factory=dict)
@@ -140,6 +141,8 @@ class FakeJob:
                 case "hang", 1:
                     on_step(350, 1200)
                     time.sleep(3600)
+                case "fill memory", 1:
+                    _fill_memory()
                 case "nan", 2:
                     metrics["buy.auc"] = math.nan
                 case "short", 2:
@@ -160,3 +163,12 @@ class FakeJob:
         if self.log is not None:
             with self.log.open("a") as file:
                 file.write(f"{assignment.number} {assignment.seed}\n")
+
+
+def _fill_memory(num_gib: int = 8) -> None:
+    """At 2 GiB a second or slower, so that a monitor sees it in time; RuntimeError if none does."""
+    chunks = []
+    for _ in range(num_gib * 16):
+        chunks.append(b"1" * 2**26)
+        time.sleep(0.03)
+    raise RuntimeError("nobody minds")

@@ -1,4 +1,7 @@
-"""A search of fake jobs in a process of its own, to be killed: RUN EXECUTOR NUM_TRIALS PAUSE_S."""
+"""A search of fake jobs in a process of its own, to be killed:
+
+RUN EXECUTOR NUM_TRIALS PAUSE_S [NUMBER FAULT]
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from automtl.study import Study
 
 
 def main() -> None:
-    run_dir, name, num_trials, pause_s = sys.argv[1:]
+    run_dir, name, num_trials, pause_s, *fault = sys.argv[1:]
     spec = fake_spec(trials=int(num_trials))
     is_new = not Path(run_dir).exists()
     study = Study.create(Path(run_dir), spec, FakeData()) if is_new else Study.open(Path(run_dir))
-    job = FakeJob(pause_s=float(pause_s), weights_dir=study.run_dir / "weights")
+    faults = {int(fault[0]): fault[1]} if fault else {}
+    job = FakeJob(pause_s=float(pause_s), weights_dir=study.run_dir / "weights", faults=faults)
     executor: Executor = LocalExecutor()
     if name == "ray":
         from automtl.search.ray_executor import RayExecutor
