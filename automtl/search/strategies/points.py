@@ -9,7 +9,7 @@ Shapes: N points, D knobs, E columns of the embedding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ __all__ = ["Points"]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+
+SAME = 1e-6  # units of two options of a domain lie further apart
 
 
 class Points:
@@ -49,9 +51,24 @@ class Points:
         self.is_free_D = np.array([name not in pins for name in self.names], dtype=np.bool_)
         # a mutation draws such a knob anew; others it moves, mostly
         self.anew_D = np.array([0.1 if is_ordered(domain) else 1.0 for domain in self._domains])
+        self._pinned_on_D = np.array([self._is_not_ruled_out(name) for name in self.names])
+        self._parents = list(self._parents_of_knobs())
         self.knob_E = torch.tensor(
             [d for d, domain in enumerate(self._domains) for _ in range(_num_columns(domain))]
         )  # the knob that a column of the embedding belongs to
+
+    def _is_not_ruled_out(self, name: str) -> bool:
+        """Whether no pin says that the knob does not apply."""
+        parent, values = self._space.needs.get(name, (None, ()))
+        return parent not in self._pins or self._pins[parent] in values
+
+    def _parents_of_knobs(self) -> Iterator[tuple[int, int, Floats]]:
+        """(knob, the free knob it hangs on, units_V of the values at which it applies)."""
+        for name, (parent, values) in self._space.needs.items():
+            if parent in self._space.domains and parent not in self._pins:
+                d, p = self.names.index(name), self.names.index(parent)
+                domain = self._domains[p]
+                yield d, p, np.array([place(domain, v) for v in values if contains(domain, v)])
 
     def of(self, trials: Sequence[Observation]) -> Floats:
         """units_ND of what was tried."""
@@ -80,18 +97,10 @@ class Points:
     def active(self, units_ND: Floats) -> Mask:
         """mask_ND of the knobs that are asked for."""
         mask_ND = np.ones(units_ND.shape, dtype=np.bool_)
-        for d, name in enumerate(self.names):
-            if name not in self._space.needs:
-                continue
-            parent, values = self._space.needs[name]
-            if parent in self._pins:
-                mask_ND[:, d] = self._pins[parent] in values
-            elif parent in self._space.domains:
-                p = self.names.index(parent)
-                domain = self._domains[p]
-                units = [place(domain, v) for v in values if contains(domain, v)]
-                near_N = np.isclose(units_ND[:, [p]], np.array(units)[None, :]).any(axis=1)
-                mask_ND[:, d] = near_N & mask_ND[:, p]
+        mask_ND[:, ~self._pinned_on_D] = False
+        for d, p, units_V in self._parents:
+            near_NV = np.abs(units_ND[:, [p]] - units_V) < SAME
+            mask_ND[:, d] = near_NV.any(axis=1) & mask_ND[:, p]
         return mask_ND
 
     def canonical(self, units_ND: Floats) -> Floats:
