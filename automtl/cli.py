@@ -363,8 +363,8 @@ def export(
 ) -> None:
     """Write one trial as a model that can be served."""
     from automtl import console
-    from automtl.export.bundle import export_bundle
     from automtl.export.pick import pick
+    from automtl.export.write import export_bundle
     from automtl.study import Study
 
     study = Study.open(run)

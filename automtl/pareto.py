@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import moocore
 import numpy as np
 import numpy.typing as npt
 
@@ -83,6 +82,8 @@ def pareto_front(losses_NM: Floats) -> Mask:
     """mask_N of the points that no other point dominates; equal points stand or fall together."""
     if len(losses_NM) == 0:
         return np.zeros(0, dtype=np.bool_)
+    import moocore  # here, below too: who only reads values does not wait for it
+
     front_N: Mask = moocore.is_nondominated(losses_NM, keep_weakly=True)
     return front_N
 
@@ -98,6 +99,8 @@ def layers(losses_NM: Floats) -> npt.NDArray[np.int64]:
     (Goldberg 1989, non-dominated sorting)."""
     layer_N: npt.NDArray[np.int64] = np.zeros(len(losses_NM), dtype=np.int64)
     if len(losses_NM):
+        import moocore
+
         layer_N[:] = moocore.pareto_rank(losses_NM)
     return layer_N
 
@@ -108,6 +111,8 @@ def contributions(layer_FM: Floats) -> Floats:
     distinct_UM, place_F = np.unique(layer_FM, axis=0, return_inverse=True)
     if len(distinct_UM) < 2 or layer_FM.shape[1] < 2:
         return np.ones(len(layer_FM))  # one objective: all points of a layer are equal
+    import moocore
+
     lost_U = moocore.hv_contributions(distinct_UM, ref=reference_point(distinct_UM))
     lost_F: Floats = lost_U[place_F.reshape(-1)]
     return lost_F
@@ -135,6 +140,8 @@ def hypervolume(losses_NM: Floats, ref_M: Floats) -> float:
     inside_N = (losses_NM < ref_M).all(axis=1)
     if not inside_N.any():
         return 0.0
+    import moocore
+
     return float(moocore.hypervolume(losses_NM[inside_N], ref=ref_M))
 
 

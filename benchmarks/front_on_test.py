@@ -23,11 +23,12 @@ from automtl.data.build import raw_columns, source_frame
 from automtl.data.cache import EncodedData
 from automtl.data.columns import as_keys
 from automtl.errors import RunError
-from automtl.export.bundle import Bundle, export_bundle
+from automtl.export.bundle import Bundle
 from automtl.export.card import gap_text, with_error
 from automtl.export.manifest import AucScore, Manifest
 from automtl.export.pick import Pick, pick
 from automtl.export.scores import Predictions, auc_scores
+from automtl.export.write import export_bundle
 from automtl.study import Study
 from automtl.study_rows import encoded_data
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy import special
-
 __all__ = ["LEVEL", "Interval", "student_interval", "two_sided_p"]
 
 LEVEL = 0.95
@@ -29,6 +27,8 @@ def student_interval(
     estimate: float, *, standard_error: float, degrees: float, level: float = LEVEL
 ) -> Interval:
     """The two-sided interval of Student's t with `degrees` of freedom, which need not be whole."""
+    from scipy import special  # here: who only reads intervals does not wait for it
+
     reach = float(special.stdtrit(degrees, 0.5 + level / 2)) * standard_error
     return Interval(
         estimate=estimate,
@@ -45,4 +45,6 @@ def two_sided_p(estimate: float, *, standard_error: float, degrees: float) -> fl
     """
     if standard_error == 0:
         return 1.0 if estimate == 0 else 0.0
+    from scipy import special
+
     return float(2 * special.stdtr(degrees, -abs(estimate) / standard_error))

@@ -160,9 +160,10 @@ def _encode(spec: Spec, source: Source | None, directory: Path, key: str, report
 
 
 def _source_of(frame: Any) -> Source:
-    from automtl.data.frames import frame_source  # polars: only who has a frame pays for it
+    from automtl.data.frames import as_polars  # polars: only who has a frame pays for it
+    from automtl.data.source import FrameSource
 
-    return frame_source(frame)
+    return FrameSource(as_polars(frame), "the frame")
 
 
 def _free_bytes(root: Path) -> str:

@@ -1,4 +1,4 @@
-"""A table of another library as rows to encode."""
+"""A table of another library as a polars frame."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ from typing import Any
 
 import polars as pl
 
-from automtl.data.source import FrameSource
 from automtl.errors import DataError
 
-__all__ = ["frame_source"]
+__all__ = ["as_polars"]
 
 
-def frame_source(frame: Any) -> FrameSource:
-    """The rows of a polars or pandas frame, or of whatever hands out Arrow data; nothing is copied
-    that can be shared. Raises DataError for what is no table."""
-    return FrameSource(_as_polars(frame), "the frame")
-
-
-def _as_polars(frame: Any) -> pl.DataFrame:
+def as_polars(frame: Any) -> pl.DataFrame:
+    """A polars or pandas frame, or whatever hands out Arrow data; nothing is copied that can be
+    shared. Raises DataError for what is no table."""
     if isinstance(frame, pl.LazyFrame):
         return frame.collect()
     if isinstance(frame, pl.DataFrame):

@@ -163,9 +163,12 @@ def _inputs(encoder: Encoder) -> tuple[InputColumn, ...]:
     return (
         *(InputColumn(name=one.name, kind="categorical") for one in encoder.keyed),
         *(InputColumn(name=one.name, kind="numeric") for one in encoder.scalings),
-        *(InputColumn(name=one.name, kind="sequence") for one in features.sequence),
+        *(
+            InputColumn(name=one.name, kind="sequence", length=one.max_len)
+            for one in features.sequence
+        ),
         *(InputColumn(name=name, kind="time") for name in encoder.time_columns),
-        *(InputColumn(name=one.name, kind="dense") for one in encoder.dense),
+        *(InputColumn(name=one.name, kind="dense", length=len(one.means)) for one in encoder.dense),
     )
 
 

@@ -4,6 +4,7 @@
       bundle.json            this manifest
       model.safetensors      the weights
       encoder/               vocabularies (Parquet) and statistics (JSON), fitted on train rows
+      model.onnx             the computation for ONNX Runtime over these weights, if asked for
       config.yaml            a spec with every knob fixed, for `automtl search`
       README.md              the model card, for people; may be edited
 
@@ -37,6 +38,8 @@ __all__ = [
     "CARD_FILE",
     "CONFIG_FILE",
     "ENCODER_DIR",
+    "GRAPH_FILE",
+    "LARGEST_MANIFEST_BYTES",
     "MANIFEST_FILE",
     "WEIGHTS_FILE",
     "AucScore",
@@ -45,6 +48,7 @@ __all__ = [
     "LabelFacts",
     "Manifest",
     "Measured",
+    "OnnxGraph",
     "OutputColumn",
     "Provenance",
     "checksums",
@@ -57,6 +61,7 @@ __all__ = [
 
 MANIFEST_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
+GRAPH_FILE = "model.onnx"
 CONFIG_FILE = "config.yaml"
 CARD_FILE = "README.md"
 ENCODER_DIR = "encoder"
@@ -68,10 +73,13 @@ LARGEST_MANIFEST_BYTES = 16 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputColumn:
-    """A column that the rows to score must have."""
+    """A column that the rows to score must have. `length`: how many items of a sequence are read
+    (the last ones), or how many numbers every vector has.
+    """
 
     name: str
     kind: Literal["categorical", "numeric", "sequence", "time", "dense"]
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +156,20 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnnxGraph:
+    """model.onnx: its operator set, and the version of `graph.build` that made it.
+
+    On `rows_compared` rows its predictions were at most `largest_difference` away from torch's
+    (`compare.py` says in which units).
+    """
+
+    opset: int
+    version: int
+    rows_compared: int
+    largest_difference: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """The whole of bundle.json. `test_scores` are this model's AUCs on TEST rows."""
 
@@ -165,6 +187,7 @@ class Manifest:
     test_scores: tuple[AucScore, ...]
     provenance: Provenance
     confirmed: Confirmed | None = None
+    onnx: OnnxGraph | None = None
     checksums: Mapping[str, str] = field(default_factory=dict)
     format: Literal["automtl-bundle"] = "automtl-bundle"
     format_version: int = FORMAT_VERSION

@@ -10,14 +10,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from automtl.config import FeatureSchema, ModelConfig, TaskSchema
-from automtl.errors import BundleError
-from automtl.models.cost import costs
+from automtl.export.tensors import check_size, damaged, unfit
 from automtl.models.model import MultiTaskModel
 
 __all__ = ["load_model"]
-
-BYTES_PER_PARAMETER = 4
-MOST_LEVELS = 1000
 
 
 def load_model(
@@ -28,47 +24,29 @@ def load_model(
     BundleError if the file is damaged, or does not hold exactly this model's float32 parameters.
     Nothing large is built before the file is known to be large enough for it.
     """
-    _check_size(path, config, features, tasks)
+    check_size(path, config, features, tasks)
     try:
         state = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise BundleError(f"{path}: damaged weights ({error}); copy or export again") from error
+        raise damaged(path, error) from error
     try:
         model = MultiTaskModel(config, features, tasks, generator=torch.Generator())
         _check_tensors(path, state, model.state_dict())
         model.load_state_dict(state)
     except (RuntimeError, ValueError, TypeError, LookupError, AssertionError) as error:
-        raise _unfit(path, str(error)) from error
+        raise unfit(path, str(error)) from error
     return model.eval()
-
-
-def _check_size(
-    path: Path, config: ModelConfig, features: FeatureSchema, tasks: tuple[TaskSchema, ...]
-) -> None:
-    if not 1 <= config.num_levels <= MOST_LEVELS:
-        raise _unfit(path, f"{config.num_levels} levels")
-    try:
-        num_params = costs(config, features, tasks)["params"]
-        num_bytes = path.stat().st_size
-    except (OSError, ValueError, LookupError, ZeroDivisionError) as error:
-        raise _unfit(path, str(error)) from error
-    if num_params * BYTES_PER_PARAMETER > num_bytes:
-        raise _unfit(path, f"{num_params:.0f} parameters cannot be in {num_bytes} bytes")
 
 
 def _check_tensors(path: Path, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
     for name in sorted(found.keys() | wanted.keys()):
         if name not in found or name not in wanted:
-            raise _unfit(path, f"{name} is {'missing' if name in wanted else 'not part of it'}")
+            raise unfit(path, f"{name} is {'missing' if name in wanted else 'not part of it'}")
         if (found[name].dtype, found[name].shape) != (wanted[name].dtype, wanted[name].shape):
-            raise _unfit(
+            raise unfit(
                 path,
                 f"{name} is {found[name].dtype} {tuple(found[name].shape)}, "
                 f"not {wanted[name].dtype} {tuple(wanted[name].shape)}",
             )
         if not torch.isfinite(found[name]).all():
-            raise _unfit(path, f"{name} holds values that are not finite")
-
-
-def _unfit(path: Path, why: str) -> BundleError:
-    return BundleError(f"{path}: not the weights of the model described beside it ({why})")
+            raise unfit(path, f"{name} holds values that are not finite")

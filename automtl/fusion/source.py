@@ -133,7 +133,7 @@ def _opened(training: Training, data: EncodedData, *, trial: str, why: str) -> T
 
 
 def _of_bundle(place: Path) -> Source:
-    bundle = Bundle.load(place)
+    bundle = Bundle.load(place, engine="torch")
     manifest = bundle.manifest
     spec = load_spec(place / CONFIG_FILE)
     data = open_data(spec)

@@ -17,9 +17,10 @@ from automtl.cli import main
 from automtl.confirm.run import run_confirm
 from automtl.confirmed import kept_run, read_confirmation
 from automtl.errors import DataError
-from automtl.export.bundle import Bundle, export_bundle
+from automtl.export.bundle import Bundle
 from automtl.export.inside import look_inside
 from automtl.export.pick import pick
+from automtl.export.write import export_bundle
 from automtl.search.run import run_search
 from automtl.spec.load import load_spec
 from automtl.spec.schema import ConfirmSpec

@@ -14,9 +14,10 @@ from support.shop import make_rows, write_shop
 from automtl.config import FAMILIES, ModelConfig, TrainConfig, TrialConfig
 from automtl.data.cache import open_data
 from automtl.errors import RunError
-from automtl.export.bundle import Bundle, export_bundle
+from automtl.export.bundle import Bundle
 from automtl.export.pick import pick
 from automtl.export.predict import predict_file
+from automtl.export.write import export_bundle
 from automtl.search.assignment import Assignment
 from automtl.search.run import run_search
 from automtl.search.trial import TrialJob

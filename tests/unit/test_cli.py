@@ -451,7 +451,7 @@ def test_init_writes_a_spec_that_validates(run):
 
 def test_an_export_says_what_was_picked_and_why(run, study, monkeypatch):
     pytest.importorskip("automtl.export.bundle")
-    monkeypatch.setattr("automtl.export.bundle.export_bundle", lambda study, pick, to: to)
+    monkeypatch.setattr("automtl.export.write.export_bundle", lambda study, pick, to: to)
     code, out, _ = run("export", "RUN", "--pick", "t0009", "--to", "b")
     assert code == 0
     assert out.startswith("picked t0009: ")

@@ -4,8 +4,9 @@ import polars as pl
 import pytest
 from support.shop import write_shop
 
-from automtl.export.bundle import Bundle, export_bundle
+from automtl.export.bundle import Bundle
 from automtl.export.pick import pick
+from automtl.export.write import export_bundle
 from automtl.search.run import run_search
 from automtl.spec.load import load_spec
 from automtl.study import Study

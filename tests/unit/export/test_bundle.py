@@ -16,9 +16,10 @@ from sklearn.metrics import roc_auc_score
 
 from automtl.config import from_jsonable
 from automtl.errors import BundleError, RunError
-from automtl.export.bundle import Bundle, export_bundle
+from automtl.export.bundle import Bundle
 from automtl.export.manifest import Manifest, checksums, output_columns
 from automtl.export.pick import pick
+from automtl.export.write import export_bundle
 from automtl.space import sample
 from automtl.spec.load import load_spec
 from automtl.study import Study
@@ -199,7 +200,7 @@ def test_a_failure_midway_leaves_nothing(study, tmp_path, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("automtl.export.bundle.write_manifest", full)
+    monkeypatch.setattr("automtl.export.write.write_manifest", full)
     with pytest.raises(RunError, match=r"cannot write the bundle .No space left on device"):
         export_bundle(study, pick(study, "knee"), tmp_path / "new" / "out")
     assert not list((tmp_path / "new").iterdir())

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 from support.shop import SPEC, make_rows
 
-from automtl.export.bundle import export_bundle
 from automtl.export.pick import pick
+from automtl.export.write import export_bundle
 from automtl.search.run import run_search
 from automtl.spec.load import load_spec
 from automtl.study import Study

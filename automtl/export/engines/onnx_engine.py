@@ -1,0 +1,72 @@
+"""Predictions by ONNX Runtime, on the CPU. Imports no torch.
+
+Shapes: N rows, B rows of a batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import onnxruntime
+
+from automtl.data.encode import Inputs
+from automtl.errors import BundleError
+from automtl.export.engines.engine import Predictions
+from automtl.export.graph.build import IDS, NUMBERS
+from automtl.export.graph.file import check_graph
+from automtl.export.manifest import GRAPH_FILE, WEIGHTS_FILE, Manifest, OutputColumn
+from automtl.export.tensors import check_finite, read_spans
+
+__all__ = ["OnnxEngine"]
+
+BATCH_SIZE = 2048  # activations of more rows leave the processor's cache
+ERRORS_ONLY = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OnnxEngine:
+    """A session over model.onnx. The weights are mapped from their file, not read into memory."""
+
+    session: onnxruntime.InferenceSession
+    outputs: tuple[OutputColumn, ...]
+    name: Literal["onnx"] = "onnx"
+
+    @classmethod
+    def open(cls, directory: Path, manifest: Manifest, *, num_threads: int = 0) -> Self:
+        """`num_threads` compute a batch; 0: as many as there are cores.
+
+        BundleError if the graph or the weights are damaged, or not the model of the manifest.
+        """
+        check_graph(manifest, directory)
+        weights = directory / WEIGHTS_FILE
+        check_finite(weights, read_spans(weights))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = num_threads
+        options.log_severity_level = ERRORS_ONLY
+        path = directory / GRAPH_FILE
+        try:
+            session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the runtime has no exception of its own for all it raises
+            raise BundleError(f"{path}: ONNX Runtime cannot load it ({error})") from error
+        return cls(session=session, outputs=manifest.outputs)
+
+    def predict(self, inputs: Inputs) -> Predictions:
+        names = [one.name for one in self.outputs]
+        num_rows = len(inputs.ids_NC)
+        predictions = {one.prediction: np.empty(num_rows, dtype=np.float32) for one in self.outputs}
+        for start in range(0, num_rows, BATCH_SIZE):
+            batch = slice(start, start + BATCH_SIZE)
+            fed = {
+                IDS: np.ascontiguousarray(inputs.ids_NC[batch]),
+                NUMBERS: np.ascontiguousarray(inputs.numeric_NF[batch]),
+            }
+            for values_N, values_B in zip(
+                predictions.values(), self.session.run(names, fed), strict=True
+            ):
+                values_N[batch] = values_B
+        return predictions
