@@ -20,11 +20,13 @@ import typer
 
 from automtl import __version__, cli_data
 from automtl.cli_doctor import doctor
+from automtl.cli_export import export
 from automtl.cli_options import (
     NO,
     AsJson,
     ExecutorName,
     Overrides,
+    RunPath,
     SpecPath,
     Workers,
     json_text,
@@ -51,7 +53,6 @@ app = typer.Typer(
 
 app.add_typer(cli_data.app, name="data")
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a search.")]
 Address = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that runs already.")
 ]
@@ -348,34 +349,7 @@ def report(
 # ---- a model -------------------------------------------------------------------------------
 
 
-@app.command()
-def export(
-    run: RunPath,
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The bundle to write.")],
-    how: Annotated[
-        str,
-        typer.Option(
-            "--pick",
-            metavar="HOW",
-            help="knee, best:TASK, weights:OBJECTIVE=2,…, within:1se, reference or an id: t0012.",
-        ),
-    ] = "knee",
-) -> None:
-    """Write one trial as a model that can be served."""
-    from automtl import console
-    from automtl.export.pick import pick
-    from automtl.export.write import export_bundle
-    from automtl.study import Study
-
-    study = Study.open(run)
-    chosen = pick(study, how)
-    bundle = export_bundle(study, chosen, to)
-    quoted = shlex.quote(str(bundle))
-    console.emit(
-        f"picked {chosen.record.id}: {chosen.why}\n"
-        f"bundle: {bundle}\n"
-        f"next:   automtl predict {quoted} DATA --out scores.parquet"
-    )
+app.command()(export)
 
 
 @app.command()

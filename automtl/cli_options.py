@@ -8,11 +8,21 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-__all__ = ["NO", "AsJson", "ExecutorName", "Overrides", "SpecPath", "Workers", "json_text"]
+__all__ = [
+    "NO",
+    "AsJson",
+    "ExecutorName",
+    "Overrides",
+    "RunPath",
+    "SpecPath",
+    "Workers",
+    "json_text",
+]
 
 NO = 1  # the exit code of "it worked, and the answer is no"
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file of the search.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a search.")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change the spec: search.trials=3."),

@@ -39,6 +39,16 @@ __all__ = ["ENCODER_VERSION", "Encoder", "Inputs"]
 
 ENCODER_VERSION = 4  # goes up when the same rows would be encoded differently
 Step = Callable[[], None]
+UNREADABLE = (
+    OSError,
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    pl.exceptions.PolarsError,
+)
 JSON_FILE, VOCABULARY_FILE = "encoder.json", "vocabularies.parquet"
 
 
@@ -192,7 +202,7 @@ class Encoder:
             others = {*hashed, *(table.name for one in calendars for table in one.tables())}
             keyed = [table for table in features.tables if table.name not in others]
             vocabularies = _read_vocabularies(directory / VOCABULARY_FILE, keyed)
-            return cls(
+            encoder = cls(
                 features=features,
                 tasks=tuple(from_jsonable(TaskSchema, task) for task in document["tasks"]),
                 label_columns=document["label_columns"],
@@ -203,10 +213,32 @@ class Encoder:
                 ages=tuple(from_jsonable(Age, part) for part in document["ages"]),
                 dense=tuple(from_jsonable(DenseScaling, part) for part in document["dense"]),
             )
+            encoder._check_fits()
         except DataError:
             raise
-        except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        except UNREADABLE as error:
             raise DataError(f"{directory}: no encoder, or a damaged one ({error})") from error
+        return encoder
+
+    def _check_fits(self) -> None:
+        """Raises ValueError unless `transform` fills every column, with ids that tables have."""
+        features = self.features
+        parts = sum(len(one.parts) for one in self.calendars)
+        num_ids = len(self.keyed) + parts + sum(one.max_len for one in features.sequence)
+        scaled = [*self.scalings, *(one.scaling for one in self.ages)]
+        numbers = sum(len(one.outputs) for one in scaled)
+        numbers += sum(one.feature().width for one in self.dense)
+        if (num_ids, numbers) != (features.num_id_columns, features.num_number_columns):
+            raise ValueError("its parts do not add up to the columns of its features")
+        if any(one.max_len < 1 for one in features.sequence):
+            raise ValueError("a sequence of less than one item")
+        num_rows = {table.name: table.num_rows for table in features.tables}
+        made = {table: FIRST_ID + num for table, num in self.hashed.items()}
+        made |= {table.name: table.num_rows for one in self.calendars for table in one.tables()}
+        if wrong := [table for table, num in made.items() if num_rows.get(table) != num]:
+            raise ValueError(f"table {wrong[0]!r} does not have {made[wrong[0]]} rows")
+        if strange := [one.table for one in features.sequence if one.table not in self.lookups]:
+            raise ValueError(f"there are no keys of table {strange[0]!r}")
 
 
 def _fill(make: Callable[[], npt.NDArray[np.int32]], out: npt.NDArray[np.int32]) -> None:

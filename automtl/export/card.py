@@ -90,6 +90,7 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
         "is_esmm": manifest.config.model.dependency == "esmm",
         "inputs": manifest.inputs,
         "outputs": manifest.outputs,
+        "onnx": manifest.onnx,
         "costs": [_cost(name, value) for name, value in manifest.costs.items()],
         "rows": _metric_rows(manifest),
         "verdicts": [_verdict(score) for score in manifest.test_scores if score.gap is not None],

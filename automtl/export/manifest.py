@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -244,7 +245,7 @@ def read_manifest(directory: Path) -> Manifest:
         raise BundleError(f"{path}: too large for a manifest of automtl")
     try:
         plain: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: damaged, it is not JSON ({error}); export again") from error
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise BundleError(f"{path}: not a bundle of automtl")
@@ -254,22 +255,40 @@ def read_manifest(directory: Path) -> Manifest:
             f"{FORMAT_VERSION}; use the version that wrote it, or export again"
         )
     try:
-        return from_jsonable(Manifest, plain)
+        manifest = from_jsonable(Manifest, plain)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise BundleError(f"{path}: damaged at {place}: {first['msg']}; export again") from error
+    _check_tasks(path, manifest)
+    return manifest
+
+
+def _check_tasks(path: Path, manifest: Manifest) -> None:
+    """BundleError unless conditions end somewhere, units are numbers, and outputs are the tasks'."""
+    before: set[str] = set()
+    waiting = list(manifest.tasks)
+    while ready := [task for task in waiting if task.given is None or task.given in before]:
+        before |= {task.name for task in ready}
+        waiting = [task for task in waiting if task not in ready]
+    if waiting or len(before) != len(manifest.tasks):
+        raise BundleError(f"{path}: damaged at tasks: conditions that lead nowhere; export again")
+    if not all(math.isfinite(number) for one in manifest.tasks for number in (one.mean, one.std)):
+        raise BundleError(f"{path}: damaged at tasks: a unit that is no number; export again")
+    if manifest.outputs != output_columns(manifest.tasks):
+        raise BundleError(f"{path}: damaged at outputs: not those of its tasks; export again")
 
 
 def checksums(directory: Path) -> dict[str, str]:
     """SHA-256 of every file but the manifest and the card, by path from `directory`."""
+    return {name: _sha256(directory / name) for name in _files(directory)}
+
+
+def _files(directory: Path) -> list[str]:
+    """The paths, from `directory`, of all that has a checksum."""
     files = (path for path in sorted(directory.rglob("*")) if path.is_file())
-    names = {path.relative_to(directory).as_posix(): path for path in files}
-    return {
-        name: _sha256(path)
-        for name, path in names.items()
-        if name not in (MANIFEST_FILE, CARD_FILE)
-    }
+    names = [path.relative_to(directory).as_posix() for path in files]
+    return [name for name in names if name not in (MANIFEST_FILE, CARD_FILE)]
 
 
 def verify_checksums(manifest: Manifest, directory: Path) -> None:
@@ -281,20 +300,27 @@ def verify_checksums(manifest: Manifest, directory: Path) -> None:
     if WEIGHTS_FILE not in listed or not any(name.startswith(ENCODER_DIR) for name in listed):
         raise BundleError(f"{directory}: damaged, weights or encoder have no checksum")
     # whatever is read must be listed: an added file is as suspicious as a changed one
-    unlisted = sorted(checksums(directory).keys() - listed.keys())
+    unlisted = sorted(set(_files(directory)) - listed.keys())
+    links = [name for name in listed if (directory / name).is_symlink()]
     missing = [name for name in listed if not (directory / name).is_file()]
     changed = [
         name
         for name, digest in listed.items()
-        if name not in missing and _sha256(directory / name) != digest
+        if name not in (*missing, *links) and _sha256(directory / name) != digest
     ]
     problems = [
         *(f"{name} is missing" for name in missing),
+        *(f"{name} is a link" for name in links),
         *(f"{name} differs from its checksum" for name in changed),
-        *(f"{name} does not belong to it" for name in unlisted if name.startswith(ENCODER_DIR)),
+        *(f"{name} does not belong to it" for name in unlisted if _is_read(name)),
     ]
     if problems:
         raise BundleError(f"{directory}: damaged: {'; '.join(problems)}; copy or export it again")
+
+
+def _is_read(name: str) -> bool:
+    """Whether loading looks at a file of this name."""
+    return name.startswith(ENCODER_DIR) or name == GRAPH_FILE
 
 
 def _is_inside(name: str) -> bool:

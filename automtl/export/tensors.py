@@ -18,6 +18,7 @@ __all__ = ["Span", "check_finite", "check_size", "damaged", "read_spans", "unfit
 
 BYTES_PER_PARAMETER = 4
 MOST_LEVELS = 1000
+MOST_COLUMNS = 10**6  # of ids, and of numbers
 BLOCK = 2**20  # numbers that are looked at at once
 
 
@@ -71,6 +72,9 @@ def check_size(
     """BundleError unless the file is large enough for the model: nothing large is built before."""
     if not 1 <= config.num_levels <= MOST_LEVELS:
         raise unfit(path, f"{config.num_levels} levels")
+    for num_columns in (features.num_id_columns, features.num_number_columns):
+        if not 0 <= num_columns <= MOST_COLUMNS:
+            raise unfit(path, f"{num_columns} columns")
     try:
         num_params = costs(config, features, tasks)["params"]
         num_bytes = path.stat().st_size

@@ -33,7 +33,14 @@ def load_model(
         model = MultiTaskModel(config, features, tasks, generator=torch.Generator())
         _check_tensors(path, state, model.state_dict())
         model.load_state_dict(state)
-    except (RuntimeError, ValueError, TypeError, LookupError, AssertionError) as error:
+    except (
+        RuntimeError,
+        ValueError,
+        TypeError,
+        LookupError,
+        ArithmeticError,
+        AssertionError,
+    ) as error:
         raise unfit(path, str(error)) from error
     return model.eval()
 

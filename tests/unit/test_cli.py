@@ -450,10 +450,17 @@ def test_init_writes_a_spec_that_validates(run):
 
 
 def test_an_export_says_what_was_picked_and_why(run, study, monkeypatch):
-    pytest.importorskip("automtl.export.bundle")
-    monkeypatch.setattr("automtl.export.write.export_bundle", lambda study, pick, to: to)
+    asked = []
+
+    def export_bundle(study, pick, to, *, formats):
+        asked.append(formats)
+        return to
+
+    monkeypatch.setattr("automtl.export.write.export_bundle", export_bundle)
+    assert run("export", "RUN", "--pick", "t0009", "--to", "b", "--format", "all")[0] == 0
     code, out, _ = run("export", "RUN", "--pick", "t0009", "--to", "b")
     assert code == 0
+    assert asked == ["all", "torch"]
     assert out.startswith("picked t0009: ")
     assert out.endswith("bundle: b\nnext:   automtl predict b DATA --out scores.parquet\n")
     code, _, err = run("export", "RUN", "--pick", "beast:click", "--to", "b")

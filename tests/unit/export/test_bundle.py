@@ -367,6 +367,7 @@ def test_weights_must_be_exactly_the_models(copied, spoil, message):
         {"num_task_experts": 10**12},
         {"expert_dims": []},
         {"expert_dims": [-8]},
+        {"expert_dims": [0]},
         {"embedding_dim": -4},
     ],
 )

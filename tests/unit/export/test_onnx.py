@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from support.exported import FEATURES, TASKS, random_inputs, small_model, write_model
 
 from automtl.config import FAMILIES, FeatureSchema
@@ -14,6 +15,7 @@ from automtl.export.engines.torch_engine import TorchEngine
 from automtl.export.graph.file import write_graph
 
 ROWS = random_inputs(10_000)
+FEW_ROWS = random_inputs(1_000)
 
 # each knob that changes the graph, one at a time
 KNOBS = [
@@ -31,10 +33,20 @@ KNOBS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def engines(directory, model, features=FEATURES, tasks=TASKS):
     manifest = write_model(directory, model, features, tasks)
     write_graph(manifest, directory)
-    return TorchEngine.open(directory, manifest), OnnxEngine.open(directory, manifest)
+    return TorchEngine.open(directory, manifest), OnnxEngine.open(
+        directory, manifest, num_threads=1
+    )
 
 
 def part(rows, start, stop):
@@ -42,8 +54,8 @@ def part(rows, start, stop):
 
 
 def assert_same(directory, model, features=FEATURES, tasks=TASKS, rows=ROWS):
-    torch, onnx = engines(directory, model, features, tasks)
-    expected, found = torch.predict(rows), onnx.predict(rows)
+    ours, onnx = engines(directory, model, features, tasks)
+    expected, found = ours.predict(rows), onnx.predict(rows)
     assert found.keys() == expected.keys()
     assert all(values.dtype == np.float32 for values in found.values())
     assert largest_difference(expected, found, tasks) <= TOLERANCE
@@ -75,18 +87,18 @@ def test_every_number_of_levels(num_levels, experts, tmp_path):
 @pytest.mark.parametrize("knobs", KNOBS, ids=lambda knobs: ",".join(knobs))
 @pytest.mark.parametrize("family", ["single_task", "mmoe", "ple"])
 def test_every_knob(family, knobs, tmp_path):
-    assert_same(tmp_path, small_model(family, **knobs))
+    assert_same(tmp_path, small_model(family, **knobs), rows=FEW_ROWS)
 
 
 @pytest.mark.parametrize("knobs", [{"num_gates": 1}, {"num_shared_experts": 1}])
 def test_one_gate_and_no_gate(knobs, tmp_path):
-    assert_same(tmp_path, small_model("mmoe", **knobs))
+    assert_same(tmp_path, small_model("mmoe", **knobs), rows=FEW_ROWS)
 
 
 def test_one_task(tmp_path):
     for family in FAMILIES:
         model = small_model(family)
-        assert_same(tmp_path, model, tasks=TASKS[:1])
+        assert_same(tmp_path, model, tasks=TASKS[:1], rows=FEW_ROWS)
 
 
 @pytest.mark.parametrize("kinds", [("categorical",), ("numeric",), ("sequence",), ("dense",)])
@@ -94,7 +106,7 @@ def test_one_task(tmp_path):
 def test_features_of_one_kind(kinds, encoding, tmp_path):
     only = {kind: getattr(FEATURES, kind) for kind in kinds}
     features = FeatureSchema(tables=FEATURES.tables, **only)
-    rows = random_inputs(10_000, features)
+    rows = random_inputs(1_000, features)
     for family in ("single_task", "cgc"):
         model = small_model(family, numeric_encoding=encoding)
         assert_same(tmp_path, model, features, rows=rows)
@@ -102,9 +114,9 @@ def test_features_of_one_kind(kinds, encoding, tmp_path):
 
 def test_logits_of_any_size(tmp_path):
     """Probabilities stay numbers where their logits are far from zero."""
-    torch, onnx = engines(tmp_path, small_model("shared_bottom"))
+    ours, onnx = engines(tmp_path, small_model("shared_bottom"))
     far = dataclasses.replace(ROWS, numeric_NF=ROWS.numeric_NF * 1000)
-    expected, found = torch.predict(far), onnx.predict(far)
+    expected, found = ours.predict(far), onnx.predict(far)
     for name in ("click", "buy", "buy.joint", "returned.joint"):
         assert np.isfinite(found[name]).all()
         np.testing.assert_allclose(found[name], expected[name], atol=TOLERANCE)

@@ -1,0 +1,49 @@
+"""`automtl export`: a trial as a model to serve."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from automtl.cli_options import RunPath
+
+__all__ = ["export"]
+
+
+def export(
+    run: RunPath,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The bundle to write.")],
+    how: Annotated[
+        str,
+        typer.Option(
+            "--pick",
+            metavar="HOW",
+            help="knee, best:TASK, weights:OBJECTIVE=2,…, within:1se, reference or an id: t0012.",
+        ),
+    ] = "knee",
+    formats: Annotated[
+        Literal["torch", "onnx", "all"],
+        typer.Option(
+            "--format",
+            help="onnx and all: also a graph for ONNX Runtime, over the same weights.",
+        ),
+    ] = "torch",
+) -> None:
+    """Write one trial as a model that can be served."""
+    from automtl import console
+    from automtl.export.pick import pick
+    from automtl.export.write import export_bundle
+    from automtl.study import Study
+
+    study = Study.open(run)
+    chosen = pick(study, how)
+    bundle = export_bundle(study, chosen, to, formats=formats)
+    quoted = shlex.quote(str(bundle))
+    console.emit(
+        f"picked {chosen.record.id}: {chosen.why}\n"
+        f"bundle: {bundle}\n"
+        f"next:   automtl predict {quoted} DATA --out scores.parquet"
+    )
