@@ -31,6 +31,7 @@ from automtl.cli_options import (
     Workers,
     json_text,
 )
+from automtl.cli_predict import predict
 from automtl.errors import AutomtlError, RunError, SpecError
 
 if TYPE_CHECKING:
@@ -352,21 +353,7 @@ def report(
 app.command()(export)
 
 
-@app.command()
-def predict(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A directory of `export`.")],
-    data: Annotated[list[str], typer.Argument(metavar="DATA...", help="Parquet, CSV or TSV.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Parquet or CSV to write.")],
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column of DATA to write beside the scores."),
-    ] = None,
-) -> None:
-    """Score raw rows with an exported model."""
-    from automtl import console
-    from automtl.export.predict import predict_file
-
-    console.emit(console.scored_text(predict_file(bundle, data, out, keep=keep or ())))
+app.command()(predict)
 
 
 @app.command()

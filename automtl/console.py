@@ -308,19 +308,22 @@ def time_text(found: DryRun) -> str:
 
 
 def scored_text(summary: Summary) -> str:
-    """What was scored, and how unlike the train rows it was: ids never seen, ids missing."""
-    unlike = {
-        "never seen": {name: count for name, count in summary.unseen.items() if count},
-        "missing": {name: count for name, count in summary.missing.items() if count},
+    """What was scored, and how unlike the train rows it was: ids never seen, values missing."""
+    counted = {
+        "never seen": summary.unseen,
+        "missing": summary.missing,
+        "no column": summary.absent,
     }
+    unscored = f"{summary.unscored:,} rows lack one of its numbers" if summary.unscored else ""
     return rows_text(
         {
             "wrote": f"{summary.out}: {summary.num_rows:,} rows",
             "columns": ", ".join(summary.columns),
             **{
-                what: ", ".join(f"{name} {count:,}" for name, count in counts.items())
-                for what, counts in unlike.items()
+                what: ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
+                for what, counts in counted.items()
             },
+            "no score": unscored,
         }
     )
 

@@ -75,6 +75,12 @@ class Batch:
             self._read[name] = pl.Series(name, pl.from_arrow(array))
         return self._read[name]
 
+    def array(self, name: str) -> pa.Array:
+        """A column as pyarrow holds it, text perhaps by its distinct values."""
+        if isinstance(self._rows, pl.DataFrame):
+            return self._rows[name].rechunk().to_arrow()
+        return self._rows.column(name)
+
     def coded(self, name: str) -> Coded | None:
         """A column of text by its distinct values; None for a column of another type."""
         if not isinstance(self._rows, pl.DataFrame):

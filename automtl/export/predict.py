@@ -1,44 +1,60 @@
-"""Scoring files: raw rows in, predictions out, row by row in the same order.
-
-Shapes: N rows, C id columns.
-"""
+"""Scoring files: raw rows in, predictions out, row by row in the same order, batch by batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from automtl.config import FeatureSchema
+from automtl.data.ahead import ahead
+from automtl.data.batch import Batch
 from automtl.data.encode import Inputs
-from automtl.data.read import read_frame
-from automtl.data.vocabulary import MISSING, UNSEEN
+from automtl.data.paths import data_files
+from automtl.data.scaling import finite_array
+from automtl.data.source import column_names
 from automtl.errors import BundleError
+from automtl.export.blocks import score_rows
 from automtl.export.bundle import Bundle
-from automtl.files import written_whole
+from automtl.export.raw_rows import RawRows
+from automtl.export.table_writer import check_out, table_written
+from automtl.export.unlike import Unlike
 
-__all__ = ["Summary", "count_ids", "predict_file"]
+__all__ = ["SCORE", "Fused", "Summary", "predict_file"]
 
-WRITERS: Mapping[str, Callable[[pl.DataFrame, Path], None]] = {
-    ".parquet": lambda frame, path: frame.write_parquet(path),
-    ".csv": lambda frame, path: frame.write_csv(path),
-    ".tsv": lambda frame, path: frame.write_csv(path, separator="\t"),
-}
+SCORE = "score"  # the column of the fused score
+Floats = npt.NDArray[np.float64]
+Progress = Callable[[float, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fused:
+    """One number a row made of several: `of` gives it [N] for the `columns` [N] that it names,
+    some of them outputs, the others of the data. It is asked for complete rows only."""
+
+    columns: tuple[str, ...]
+    of: Callable[[Mapping[str, Floats]], Floats]
+
+
+FusedFrom = Callable[[Bundle, Sequence[str]], Fused]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What was scored. `unseen` counts the values of each id feature that train never had (of a
-    sequence: items), `missing` rows without one: many mean that the rows are unlike train's.
-    """
+    """What was scored. `unseen` and `missing` count by column as `unlike.Unlike` does: many mean
+    that the rows are unlike train's. `absent` are rows of files that lack a column altogether, also
+    counted as missing; `unscored` those whose fused score lacks a number."""
 
     out: Path
     num_rows: int
     columns: tuple[str, ...]
     unseen: Mapping[str, int]
     missing: Mapping[str, int]
+    absent: Mapping[str, int]
+    unscored: int = 0
 
 
 def predict_file(
@@ -47,66 +63,95 @@ def predict_file(
     out: str | Path,
     *,
     keep: Sequence[str] = (),
+    fused: FusedFrom | None = None,
+    missing_ok: bool = False,
+    progress: Progress | None = None,
 ) -> Summary:
-    """Scores the rows of `data` (a file, glob or list) and writes `out`: .parquet, .csv or .tsv.
+    """Scores the rows of `data` (a file, glob, directory, URL or list) and writes `out`: .parquet,
+    .csv or .tsv.
 
     Row i of `out` belongs to row i of the data (all files in order). It holds the columns `keep`
-    of the data, then `manifest.outputs`. The needed columns of all rows are held in memory. `out`
-    is written aside and renamed, so there is all of it or nothing; an existing file is replaced.
-    BundleError or DataError for what cannot be used.
+    of the data, `manifest.outputs`, and with `fused` (given the bundle and the columns of the
+    data) the column `score`, null where a number is missing. Some batches are held in memory, never
+    all rows. `out` is written aside and renamed, so there is all of it or nothing; an existing file
+    is replaced. `progress` is told the share and the rows that are done.
+
+    BundleError or DataError for what cannot be used; a column of the model that a file lacks is
+    such, unless `missing_ok`.
     """
     out = Path(out)
-    write = _writer(out)
+    check_out(out)
     bundle = Bundle.load(bundle_dir)
-    outputs = [one.name for one in bundle.manifest.outputs]
+    files = data_files(data, base_dir=Path())
+    score = None if fused is None else fused(bundle, column_names(files[0]))
+    outputs = [one.name for one in bundle.manifest.outputs] + [SCORE] * (score is not None)
     if clash := [name for name in keep if name in outputs]:
         raise BundleError(f"--keep {clash[0]}: a column of predictions has this name; rename yours")
-    frame = read_frame(data, list(dict.fromkeys([*keep, *bundle.encoder.columns])))
-    inputs = bundle.encode(frame)
-    predictions = bundle.score(inputs)
-    _write_whole(frame.select(keep).hstack(predictions) if keep else predictions, out, write)
-    features = bundle.manifest.features
+    job = _Job(bundle, tuple(dict.fromkeys(keep)), score)
+    rows = RawRows(
+        files,
+        model=bundle.encoder.columns,
+        needed=[*job.keep, *job.read_by_score],
+        missing_ok=missing_ok,
+    )
+    num_rows = 0
+    with table_written(out) as table:
+        for batch, inputs in ahead(job.encoded(rows.batches())):
+            table.write(job.scored(batch, inputs))
+            num_rows += batch.height
+            if progress is not None:
+                progress(batch.done, num_rows)
+        if not num_rows:
+            table.write(job.nothing())
     return Summary(
         out=out,
-        num_rows=frame.height,
-        columns=(*keep, *outputs),
-        unseen=count_ids(inputs, features, UNSEEN),
-        missing=count_ids(inputs, features, MISSING),
+        num_rows=num_rows,
+        columns=(*job.keep, *outputs),
+        unseen=dict(job.unlike.unseen),
+        missing=dict(job.unlike.missing),
+        absent=dict(rows.absent),
+        unscored=job.unscored,
     )
 
 
-def count_ids(inputs: Inputs, features: FeatureSchema, which: int) -> dict[str, int]:
-    """How often each id feature holds `which`; the padding of sequences is not counted."""
-    counts: dict[str, int] = {}
-    for column, feature in enumerate(features.categorical):
-        counts[feature.name] = int((inputs.ids_NC[:, column] == which).sum())
-    start = len(features.categorical)
-    for sequence in features.sequence:
-        items_NL = inputs.ids_NC[:, start : start + sequence.max_len]
-        # a sequence without items is what is missing there
-        empty_N = (items_NL == MISSING).all(axis=1)
-        count = empty_N if which == MISSING else items_NL == which
-        counts[sequence.name] = int(count.sum())
-        start += sequence.max_len
-    return counts
+class _Job:
+    """What becomes of one batch, and what was counted on the way."""
 
+    def __init__(self, bundle: Bundle, keep: tuple[str, ...], score: Fused | None) -> None:
+        self._bundle, self.keep, self._score = bundle, keep, score
+        self._outputs = [one.name for one in bundle.manifest.outputs]
+        self.unlike, self.unscored = Unlike(bundle.encoder), 0
 
-def _writer(out: Path) -> Callable[[pl.DataFrame, Path], None]:
-    """By the name of the file; checked before anything is read."""
-    if out.is_dir():
-        raise BundleError(f"{out}: is a directory; name a file, such as {out}/predictions.parquet")
-    if out.suffix.lower() not in WRITERS:
-        raise BundleError(f"{out}: the name must end in {', '.join(WRITERS)}")
-    if not out.absolute().parent.is_dir():
-        raise BundleError(f"{out}: there is no directory {out.absolute().parent}; make it first")
-    return WRITERS[out.suffix.lower()]
+    @property
+    def read_by_score(self) -> list[str]:
+        """The columns of the data that the fused score reads."""
+        columns = () if self._score is None else self._score.columns
+        return [name for name in columns if name not in self._outputs]
 
+    def encoded(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Inputs]]:
+        for batch in batches:
+            yield batch, self._bundle.encoder.transform(batch)
 
-def _write_whole(
-    frame: pl.DataFrame, out: Path, write: Callable[[pl.DataFrame, Path], None]
-) -> None:
-    try:
-        with written_whole(out) as aside:
-            write(frame, aside)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise BundleError(f"{out}: cannot be written ({error}); choose another --out") from error
+    def nothing(self) -> pl.DataFrame:
+        """A table without rows; kept columns are text, as no value says otherwise."""
+        schema: dict[str, type[pl.DataType]] = dict.fromkeys(self.keep, pl.String)
+        schema |= dict.fromkeys(self._outputs, pl.Float32)
+        return pl.DataFrame(schema=schema | ({} if self._score is None else {SCORE: pl.Float64}))
+
+    def scored(self, batch: Batch, inputs: Inputs) -> pl.DataFrame:
+        self.unlike.add(batch, inputs)
+        frame = batch.frame(self.keep)
+        frame = frame.hstack(score_rows(self._bundle, inputs).get_columns())
+        if self._score is None:
+            return frame
+        numbers = {name: finite_array(batch[name]) for name in self.read_by_score}
+        numbers |= {name: frame[name].cast(pl.Float64).to_numpy() for name in self._outputs}
+        named = {name: numbers[name] for name in self._score.columns}
+        is_known_N = ~np.any([np.isnan(values_N) for values_N in named.values()], axis=0)
+        fused_N = np.full(batch.height, np.nan)
+        if is_known_N.any():
+            known = {name: values_N[is_known_N] for name, values_N in named.items()}
+            fused_N[is_known_N] = self._score.of(known)
+        column = pl.Series(SCORE, fused_N).fill_nan(None)
+        self.unscored += column.null_count()
+        return frame.hstack([column])
