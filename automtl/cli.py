@@ -32,6 +32,7 @@ from automtl.cli_options import (
     json_text,
 )
 from automtl.cli_predict import predict
+from automtl.cli_serve import serve
 from automtl.errors import AutomtlError, RunError, SpecError
 
 if TYPE_CHECKING:
@@ -354,6 +355,7 @@ app.command()(export)
 
 
 app.command()(predict)
+app.command()(serve)
 
 
 @app.command()

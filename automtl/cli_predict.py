@@ -69,4 +69,4 @@ def predict(
         )
     console.error(console.scored_text(summary).rstrip())
     if as_json:
-        console.emit(json_text(to_jsonable(summary)))
+        console.emit(json_text(to_jsonable(summary) | {"out": str(summary.out)}))

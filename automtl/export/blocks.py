@@ -9,7 +9,10 @@ Shapes: N rows.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
 
 import numpy as np
 import polars as pl
@@ -17,21 +20,38 @@ import polars as pl
 from automtl.data.encode import Inputs
 from automtl.export.bundle import Bundle
 
-__all__ = ["BLOCK_ROWS", "score_rows"]
+__all__ = ["BLOCK_ROWS", "score_rows", "single_threaded"]
 
 BLOCK_ROWS = 128  # a usual request in one; of files no more than a few per cent of the time
 
 
-def score_rows(bundle: Bundle, inputs: Inputs) -> pl.DataFrame:
+def score_rows(bundle: Bundle, inputs: Inputs, *, pool: Executor | None = None) -> pl.DataFrame:
     """`bundle.score` of N rows, block by block: the same bits for a row whatever N is.
 
-    So they are on one machine and one engine; another processor may have other kernels.
+    So they are on one machine and one engine, within `single_threaded`; another processor may
+    have other kernels. `pool` scores several blocks at once.
     """
     num_rows = len(inputs.ids_NC)
     if not num_rows:
         return bundle.score(inputs)
-    parts = [bundle.score(block) for block in _blocks(inputs)]
-    return pl.concat(parts).head(num_rows)
+    run = map if pool is None else pool.map
+    return pl.concat(run(bundle.score, _blocks(inputs))).head(num_rows)
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Within it torch, if it is what runs the model, takes one thread for each product: how many
+    they are decides how sums are split, and blocks run side by side anyway."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _blocks(inputs: Inputs) -> Iterator[Inputs]:

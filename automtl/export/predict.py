@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from automtl.data.paths import data_files
 from automtl.data.scaling import finite_array
 from automtl.data.source import column_names
 from automtl.errors import BundleError
-from automtl.export.blocks import score_rows
+from automtl.export.blocks import score_rows, single_threaded
 from automtl.export.bundle import Bundle
 from automtl.export.raw_rows import RawRows
 from automtl.export.table_writer import check_out, table_written
@@ -95,9 +97,13 @@ def predict_file(
         missing_ok=missing_ok,
     )
     num_rows = 0
-    with table_written(out) as table:
+    with (
+        ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
+        single_threaded(),
+        table_written(out) as table,
+    ):
         for batch, inputs in ahead(job.encoded(rows.batches())):
-            table.write(job.scored(batch, inputs))
+            table.write(job.scored(batch, inputs, pool))
             num_rows += batch.height
             if progress is not None:
                 progress(batch.done, num_rows)
@@ -138,10 +144,10 @@ class _Job:
         schema |= dict.fromkeys(self._outputs, pl.Float32)
         return pl.DataFrame(schema=schema | ({} if self._score is None else {SCORE: pl.Float64}))
 
-    def scored(self, batch: Batch, inputs: Inputs) -> pl.DataFrame:
+    def scored(self, batch: Batch, inputs: Inputs, pool: Executor) -> pl.DataFrame:
         self.unlike.add(batch, inputs)
         frame = batch.frame(self.keep)
-        frame = frame.hstack(score_rows(self._bundle, inputs).get_columns())
+        frame = frame.hstack(score_rows(self._bundle, inputs, pool=pool).get_columns())
         if self._score is None:
             return frame
         numbers = {name: finite_array(batch[name]) for name in self.read_by_score}

@@ -1,0 +1,67 @@
+"""`automtl serve`: registered by `cli.py`, which says what all commands keep to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["serve"]
+
+MIB = 2**20
+OPEN = "no authentication: whoever reaches this address can have rows scored"
+
+
+def serve(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A directory of `export`.")],
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where to listen; 0: any free one.")
+    ] = 8000,
+    allow_remote: Annotated[
+        bool,
+        typer.Option("--allow-remote", help="Let --host be an address that others can reach."),
+    ] = False,
+    max_rows: Annotated[int, typer.Option(min=1, help="Rows of a request.")] = 10_000,
+    max_body_mb: Annotated[float, typer.Option(min=0.001, help="MiB of a request's body.")] = 8.0,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Requests scored at once; one a processor.")
+    ] = None,
+    queue: Annotated[
+        int, typer.Option(min=0, help="Requests that may wait; more are answered with 503.")
+    ] = 64,
+    missing_ok: Annotated[
+        bool, typer.Option("--missing-ok", help="Take a column that a row lacks as missing.")
+    ] = False,
+) -> None:
+    """Score rows over HTTP; it has no authentication of its own."""
+    from automtl import console
+    from automtl.errors import UserError
+    from automtl.serving.run import bind
+    from automtl.serving.run import serve as serve_app
+
+    bound = bind(host, port, allow_remote=allow_remote)
+    try:
+        from automtl.serving.app import Limits, make_app
+    except ImportError as error:
+        raise UserError(
+            f"serve: {error.name} is not installed; install the extra: pip install 'automtl[serve]'"
+        ) from error
+    from automtl.export.blocks import single_threaded
+    from automtl.export.bundle import Bundle
+
+    limits = Limits(
+        max_rows=max_rows,
+        max_body_bytes=int(max_body_mb * MIB),
+        threads=threads or len(os.sched_getaffinity(0)),
+        queue=queue,
+        missing_ok=missing_ok,
+    )
+    loaded = Bundle.load(bundle)
+    with single_threaded():
+        app = make_app(loaded, engine="torch", limits=limits)
+        console.error(f"{OPEN}; stop with Ctrl-C")
+        serve_app(app, bound, announce=console.emit)
+    console.error("stopped")

@@ -1,0 +1,1 @@
+"""A bundle as a small HTTP service: rows in, scores out."""

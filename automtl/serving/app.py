@@ -1,0 +1,152 @@
+"""The three addresses of a service, as an ASGI application. Every answer is JSON, errors too."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from automtl import __version__
+from automtl.export.bundle import Bundle
+from automtl.export.manifest import MANIFEST_FILE
+from automtl.serving.body import JSON_TYPE, read_body
+from automtl.serving.problems import RequestError
+from automtl.serving.rows import RowReader
+from automtl.serving.schema import error_schema, request_schema, response_schema
+from automtl.serving.scorer import Scorer
+
+__all__ = ["Limits", "make_app"]
+
+BODY_WITHIN_S = 30.0
+AGAIN_S = "1"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may hold, and how many may be in work."""
+
+    max_rows: int = 10_000
+    max_body_bytes: int = 8 * 2**20
+    threads: int = 1
+    queue: int = 64
+    missing_ok: bool = False
+
+
+def make_app(bundle: Bundle, *, engine: str, limits: Limits) -> FastAPI:
+    """`POST /score`, `GET /health`, `GET /schema`, and `GET /openapi.json` that describes them.
+
+    `engine` is what runs the model, for `/health`.
+    """
+    reader = RowReader(
+        bundle.manifest.inputs, max_rows=limits.max_rows, missing_ok=limits.missing_ok
+    )
+    scorer = Scorer(bundle, reader, threads=limits.threads, queue=limits.queue)
+    taken = request_schema(bundle.manifest, max_rows=limits.max_rows, missing_ok=limits.missing_ok)
+    given = response_schema(bundle.manifest)
+    health = _health(bundle, engine)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        scorer.close()
+
+    app = FastAPI(
+        title=f"Scores of {bundle.directory.name}",
+        version=__version__,
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+
+    async def score(request: Request) -> Response:
+        try:
+            with scorer.admitted():
+                body = await read_body(
+                    request, max_bytes=limits.max_body_bytes, within_s=BODY_WITHIN_S
+                )
+                answer = await scorer.answer(body)
+        except RequestError as error:
+            return _refusal(error)
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
+        except Exception as error:
+            return _failed(error)
+        return Response(answer, media_type=JSON_TYPE)
+
+    app.post("/score", response_class=Response, openapi_extra=_described(taken, given))(score)
+    app.get("/health")(_constant(health))
+    app.get("/schema")(_constant({"request": taken, "response": given, "error": error_schema()}))
+    app.add_exception_handler(HTTPException, _elsewhere)
+    return app
+
+
+def _constant(document: dict[str, Any]) -> Any:
+    async def answer() -> JSONResponse:
+        return JSONResponse(document)
+
+    return answer
+
+
+def _health(bundle: Bundle, engine: str) -> dict[str, Any]:
+    """The checksum is that of the manifest, which holds those of all other files."""
+    content = (bundle.directory / MANIFEST_FILE).read_bytes()
+    return {
+        "status": "ok",
+        "bundle": bundle.directory.name,
+        "checksum": f"sha256:{hashlib.sha256(content).hexdigest()}",
+        "engine": engine,
+        "version": __version__,
+    }
+
+
+def _refusal(error: RequestError) -> Response:
+    headers = {}
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = AGAIN_S
+    return Response(error.body(), error.status, headers=headers, media_type=JSON_TYPE)
+
+
+def _failed(error: Exception) -> Response:
+    """Our mistake: what and where to the log, without values; to the client neither."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("%s in %s:%s; the request is not logged", type(error).__name__, *last[:2])
+    told = RequestError(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "this should not happen; the service's log has the place"
+    )
+    return _refusal(told)
+
+
+async def _elsewhere(request: Request, error: Exception) -> Response:
+    """Another address or method."""
+    assert isinstance(error, HTTPException)
+    there = "there are POST /score, GET /health and GET /schema"
+    told = RequestError(HTTPStatus(error.status_code), f"{error.detail}; {there}")
+    return Response(told.body(), told.status, headers=error.headers, media_type=JSON_TYPE)
+
+
+def _described(taken: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """For OpenAPI."""
+
+    def content(schema: dict[str, Any]) -> dict[str, Any]:
+        return {JSON_TYPE: {"schema": schema}}
+
+    refused = {"description": "what is wrong", "content": content(error_schema())}
+    return {
+        "requestBody": {"required": True, "content": content(taken)},
+        "responses": {
+            "200": {"description": "a score for each row", "content": content(given)},
+            **{str(code): refused for code in (400, 408, 413, 415, 422, 503)},
+        },
+    }
