@@ -471,16 +471,23 @@ def test_an_export_says_what_was_picked_and_why(run, study, monkeypatch):
 def test_predict_tells_what_the_model_had_never_seen(run, monkeypatch):
     from automtl.export import predict
 
-    def predict_file(bundle, data, out, *, keep):
+    def predict_file(bundle, data, out, *, keep, **options):
         return predict.Summary(
             out=out,
             num_rows=1200,
             columns=(*keep, "click"),
             unseen={"user": 7},
-            missing={"user": 0},
+            missing={"user": 0, "price": 3},
+            absent={"price": 2},
         )
 
     monkeypatch.setattr(predict, "predict_file", predict_file)
-    code, out, _ = run("predict", "b", "x.csv", "y.csv", "--out", "p.csv", "--keep", "id")
-    assert code == 0
-    assert out == ("wrote       p.csv: 1,200 rows\ncolumns     id, click\nnever seen  user 7\n")
+    arguments = ["predict", "b", "x.csv", "y.csv", "--out", "p.csv", "--keep", "id"]
+    code, out, err = run(*arguments)
+    assert (code, out) == (0, "")
+    assert err == (
+        "wrote       p.csv: 1,200 rows\ncolumns     id, click\nnever seen  user 7\n"
+        "missing     price 3\nno column   price 2\n"
+    )
+    told = json.loads(run(*arguments, "--json")[1])
+    assert (told["out"], told["num_rows"], told["unseen"]) == ("p.csv", 1200, {"user": 7})
