@@ -37,7 +37,7 @@ from automtl.search.run import run_search
 from automtl.spec.load import load_spec
 
 SPACES = Path(__file__).parent.parent / "search_spaces"
-SMALL = ("search.trials=2", "search.epochs=0.1", "confirm=null")
+SMALL = ("search.trials=2", "search.epochs=0.1")
 NUM_BODIES = 50  # different requests, sent again and again
 WARM = 50  # requests that are not counted
 
