@@ -121,7 +121,9 @@ def _refusal(error: RequestError) -> Response:
 def _failed(error: Exception) -> Response:
     """Our mistake: what and where to the log, without values; to the client neither."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    log.error("%s in %s:%s; the request is not logged", type(error).__name__, *last[:2])
+    log.error(
+        "%s in %s:%s; the request is not logged", type(error).__name__, last.filename, last.lineno
+    )
     told = RequestError(
         HTTPStatus.INTERNAL_SERVER_ERROR, "this should not happen; the service's log has the place"
     )

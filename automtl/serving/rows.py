@@ -37,14 +37,10 @@ class RowReader:
     def read(self, body: bytes) -> pl.DataFrame:
         """RequestError names the place in the body, or the row, the column, the value, the rule."""
         by_column = self._by_column(_parsed(body))
-        columns: list[pl.Series] = []
-        problems: list[Problem] = []
-        for name, values in by_column.items():
-            found = column_of(name, self._kinds[name], values)
-            (problems if isinstance(found, Problem) else columns).append(found)  # type: ignore[arg-type]
-        if problems:
+        found = [column_of(name, self._kinds[name], values) for name, values in by_column.items()]
+        if problems := [one for one in found if isinstance(one, Problem)]:
             raise RequestError.of_values(problems)
-        return pl.DataFrame(columns)
+        return pl.DataFrame([one for one in found if isinstance(one, pl.Series)])
 
     def _by_column(self, document: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
         keys = list(document)
@@ -61,12 +57,15 @@ class RowReader:
         if not isinstance(rows, list):
             raise _unfit(f"rows is {shown(rows)}; a list of objects is needed")
         self._check_number(len(rows))
-        wrong = [row for row, one in enumerate(rows) if type(one) is not dict][:1]
-        for row in wrong:
-            rule = "an object with a value for each column is needed"
-            raise RequestError.of_values([Problem(row=row, value=shown(rows[row]), rule=rule)])
+        rule = "an object with a value for each column is needed"
+        problems = [
+            Problem(row=row, value=shown(one), rule=rule)
+            for row, one in enumerate(rows)
+            if not isinstance(one, dict)
+        ]
+        if problems:
+            raise RequestError.of_values(problems)
         by_column = {name: [row.get(name, ABSENT) for row in rows] for name in self._kinds}
-        problems: list[Problem] = []
         for name, values in by_column.items():
             if ABSENT not in values:
                 continue
