@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def make_bundle(scratch: Path) -> Path:
     spec = load_spec(SPACES / "kuairand.yaml", overrides=SMALL)
     study = run_search(spec, scratch / "run", executor="local")
-    return export_bundle(study, pick(study, "reference"), scratch / "bundle")
+    return export_bundle(study, pick(study, "knee"), scratch / "bundle")
 
 
 def make_bodies(bundle: Path, data: Path, *, num_rows: int) -> list[bytes]:
