@@ -39,10 +39,10 @@ def serve(
     """Score rows over HTTP; it has no authentication of its own."""
     from automtl import console
     from automtl.errors import UserError
-    from automtl.serving.run import bind
+    from automtl.serving.run import bind, check_address
     from automtl.serving.run import serve as serve_app
 
-    bound = bind(host, port, allow_remote=allow_remote)
+    check_address(host, allow_remote=allow_remote)
     try:
         from automtl.serving.app import Limits, make_app
     except ImportError as error:
@@ -60,7 +60,7 @@ def serve(
         missing_ok=missing_ok,
     )
     loaded = Bundle.load(bundle)
-    with single_threaded():
+    with single_threaded(), bind(host, port) as bound:
         app = make_app(loaded, engine="torch", limits=limits)
         console.error(f"{OPEN}; stop with Ctrl-C")
         serve_app(app, bound, announce=console.emit)

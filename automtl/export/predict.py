@@ -146,8 +146,8 @@ class _Job:
 
     def scored(self, batch: Batch, inputs: Inputs, pool: Executor) -> pl.DataFrame:
         self.unlike.add(batch, inputs)
-        frame = batch.frame(self.keep)
-        frame = frame.hstack(score_rows(self._bundle, inputs, pool=pool).get_columns())
+        scores = score_rows(self._bundle, inputs, pool=pool)
+        frame = pl.DataFrame([*(batch[name] for name in self.keep), *scores.get_columns()])
         if self._score is None:
             return frame
         numbers = {name: finite_array(batch[name]) for name in self.read_by_score}

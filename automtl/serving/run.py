@@ -12,23 +12,24 @@ from typing import Any
 
 from automtl.errors import UserError
 
-__all__ = ["bind", "serve"]
+__all__ = ["bind", "check_address", "serve"]
 
 KEEP_ALIVE_S = 65  # longer than the 60 s of usual proxies, which then close first
 STOP_WITHIN_S = 30
 MOST_CONNECTIONS = 1024
 
 
-def bind(host: str, port: int, *, allow_remote: bool) -> socket.socket:
-    """A listening socket; port 0 is any free one.
-
-    UserError for an address that others reach, unless `allow_remote`, and where it cannot be had.
-    """
+def check_address(host: str, *, allow_remote: bool) -> None:
+    """UserError for an address that others reach, unless `allow_remote`."""
     if not allow_remote and not _is_loopback(host):
         raise UserError(
             f"--host {host}: others can reach this address, and the service asks nobody who they "
             "are; put a proxy that does in front of 127.0.0.1, or write --allow-remote"
         )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any free one. UserError where it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
@@ -65,7 +66,6 @@ def serve(app: Any, bound: socket.socket, *, announce: Callable[[str], None]) ->
             uvicorn.Server(config).run(sockets=[bound])
     finally:
         signal.signal(signal.SIGTERM, before)
-        bound.close()
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

@@ -7,14 +7,14 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
 import pytest
 
 from automtl.cli import main
 from automtl.errors import UserError
-from automtl.serving.run import bind
+from automtl.serving.run import bind, check_address
 
 # the service, slow enough to be stopped while it scores
 PROGRAM = """
@@ -34,15 +34,17 @@ scorer.score_rows = slowly
 try:
     main(sys.argv[1:])
 finally:
-    print("loaded", *{"pandas", "ray"} & sys.modules.keys(), file=sys.stderr)
+    print("loaded", *{"ray"} & sys.modules.keys(), file=sys.stderr)
 """
 
 
-def post(connection, body, path="/score"):
-    headers = {"Content-Type": "application/json"}
-    connection.request("POST", path, json.dumps(body), headers)
-    answer = connection.getresponse()
-    return answer.status, json.loads(answer.read())
+def ask(address, body):
+    """Over a connection of its own."""
+    with closing(http.client.HTTPConnection(address.hostname, address.port, timeout=60)) as asking:
+        headers = {"Content-Type": "application/json"}
+        asking.request("POST", "/score", json.dumps(body), headers)
+        answer = asking.getresponse()
+        return answer.status, json.loads(answer.read())
 
 
 def test_it_scores_until_sigterm_and_finishes_what_is_running(shop, inputs):
@@ -56,18 +58,17 @@ def test_it_scores_until_sigterm_and_finishes_what_is_running(shop, inputs):
     try:
         address = urlsplit(process.stdout.readline().strip())
         assert address.hostname == "127.0.0.1"
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
-        status, answer = post(connection, {"rows": inputs})
+        status, answer = ask(address, {"rows": inputs})
         assert (status, len(answer["scores"])) == (200, 5)
-        status, answer = post(connection, {"rows": [{"user_id": None}]})
+        status, answer = ask(address, {"rows": [{"user_id": None}]})
         assert (status, "is not there" in answer["error"]["message"]) == (422, True)
-        status, answer = post(connection, {"rows": inputs * 100})
+        status, answer = ask(address, {"rows": inputs * 100})
         assert (status, "--max-body-mb" in answer["error"]["message"]) == (413, True)
         _hostile(address)
 
         finished = []
         asking = threading.Thread(
-            target=lambda: finished.append(post(_to(address), {"rows": inputs[:2]}))
+            target=lambda: finished.append(ask(address, {"rows": inputs[:2]}))
         )
         asking.start()
         said = [process.stderr.readline()]
@@ -88,10 +89,6 @@ def test_it_scores_until_sigterm_and_finishes_what_is_running(shop, inputs):
         process.stderr.close()
 
 
-def _to(address):
-    return http.client.HTTPConnection(address.hostname, address.port, timeout=60)
-
-
 def _hostile(address):
     """What is not even HTTP, or ends in the middle."""
     for sent in (
@@ -108,9 +105,7 @@ def _hostile(address):
             raw.shutdown(socket.SHUT_WR)
             while raw.recv(1 << 16):
                 pass
-    connection = _to(address)
-    connection.request("GET", "/health")
-    assert connection.getresponse().status == 200
+    assert ask(address, {"rows": []}) == (200, {"scores": []})
 
 
 # ---- addresses -----------------------------------------------------------------------------
@@ -119,23 +114,21 @@ def _hostile(address):
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.com"])
 def test_an_address_that_others_reach_needs_a_flag(host):
     with pytest.raises(UserError, match=rf"--host {host}: others can reach .* --allow-remote"):
-        bind(host, 0, allow_remote=False)
+        check_address(host, allow_remote=False)
+    check_address(host, allow_remote=True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "localhost"])
 def test_loopback_needs_none(host):
-    bind(host, 0, allow_remote=False).close()
-
-
-def test_with_the_flag_every_address_is_had():
-    bind("0.0.0.0", 0, allow_remote=True).close()
+    check_address(host, allow_remote=False)
+    bind(host, 0).close()
 
 
 def test_a_port_that_is_taken_is_said():
-    with bind("127.0.0.1", 0, allow_remote=False) as bound:
+    with bind("127.0.0.1", 0) as bound:
         port = bound.getsockname()[1]
         with pytest.raises(UserError, match=rf"--port {port}: cannot be served on \(Address"):
-            bind("127.0.0.1", port, allow_remote=False)
+            bind("127.0.0.1", port)
 
 
 # ---- the command ---------------------------------------------------------------------------
