@@ -28,6 +28,7 @@ from automtl.cli_options import (
     Overrides,
     RunPath,
     SpecPath,
+    Track,
     Workers,
     json_text,
 )
@@ -139,6 +140,7 @@ def search(
             help="Go on with a search, with more trials or hours if --set says so.",
         ),
     ] = False,
+    track: Track = None,
     dry: Annotated[
         bool,
         typer.Option("--dry-run", help="Say what it would do and how long; write nothing."),
@@ -173,6 +175,7 @@ def search(
             workers=workers,
             address=address,
             progress=progress(loaded),
+            track=track or (),
         )
     except KeyboardInterrupt:
         if (run_dir / "study.json").exists():

@@ -37,13 +37,16 @@ def export(
     from automtl.export.pick import pick
     from automtl.export.write import export_bundle
     from automtl.study import Study
+    from automtl.tracking.bundles import track_bundle
 
     study = Study.open(run)
     chosen = pick(study, how)
     bundle = export_bundle(study, chosen, to, formats=formats)
+    tracked = track_bundle(study.run_dir, bundle, chosen.record.id)
     quoted = shlex.quote(str(bundle))
     console.emit(
         f"picked {chosen.record.id}: {chosen.why}\n"
         f"bundle: {bundle}\n"
-        f"next:   automtl predict {quoted} DATA --out scores.parquet"
+        + "".join(f"logged: {place}\n" for place in tracked)
+        + f"next:   automtl predict {quoted} DATA --out scores.parquet"
     )

@@ -15,6 +15,7 @@ __all__ = [
     "Overrides",
     "RunPath",
     "SpecPath",
+    "Track",
     "Workers",
     "json_text",
 ]
@@ -32,6 +33,10 @@ Workers = Annotated[
 ]
 ExecutorName = Annotated[
     Literal["ray", "local"], typer.Option(help="Ray, or one trial at a time in this process.")
+]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TOOL", help="Also tell mlflow, mlflow:URI or tensorboard."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -18,6 +18,7 @@ __all__ = [
     "ScoreError",
     "SearchFailedError",
     "SpecError",
+    "TrackingError",
     "TrialFailedError",
     "UserError",
 ]
@@ -74,6 +75,10 @@ class BundleError(UserError):
 
 class ScoreError(UserError):
     """A score to rank by, or what judges it, cannot be read or does not fit the rows."""
+
+
+class TrackingError(UserError):
+    """Another tool cannot be told of a search: not known, not installed, or asked for wrongly."""
 
 
 class TrialFailedError(AutomtlError):

@@ -58,6 +58,9 @@ class LineProgress:
         for line in [*_first_lines(self._spec, self._pace, ladder), *_warning_lines(warnings)]:
             self._write(line)
 
+    def on_change(self, record: TrialRecord) -> None:
+        pass
+
     def on_trial(self, record: TrialRecord) -> None:
         self._pace.note()
         self._write(f"{trial_line(record, self._study)}  ({self._pace})")
@@ -91,6 +94,9 @@ class LiveProgress:
             self._moving.say(line, style="yellow", whole=True)
         self._read()
         self._moving.start()
+
+    def on_change(self, record: TrialRecord) -> None:
+        pass
 
     def on_trial(self, record: TrialRecord) -> None:
         self._pace.note()

@@ -122,6 +122,7 @@ class SearchLoop:
                 self._ledger.prune(number, why, metrics=evaluation.metrics)
             return "stop" if why else "continue"
         self._ledger.add_evaluation(number, evaluation)
+        self._progress.on_change(self._ledger.get(number))
         if not records.is_judged(record) or records.is_last(evaluation.epochs, record.config):
             return "continue"
         if fault := records.not_finite(
@@ -207,6 +208,7 @@ class SearchLoop:
                 violations=self._violations(trial.config),
             )
         )
+        self._progress.on_change(record)
         return Assignment(number=record.number, config=record.config, seed=record.seed)
 
     def _violations(self, config: TrialConfig) -> Mapping[Constraint, float]:

@@ -18,6 +18,9 @@ class Progress(Protocol):
         """The search begins or goes on; trials are judged at the rungs of `ladder`. `warnings` are
         about the rows, a sentence each."""
 
+    def on_change(self, record: TrialRecord) -> None:
+        """A trial has started, or was evaluated once more."""
+
     def on_trial(self, record: TrialRecord) -> None:
         """A trial has ended: complete, pruned or failed."""
 
@@ -29,6 +32,9 @@ class Silent:
     """Says nothing."""
 
     def on_start(self, study: Study, ladder: Ladder, warnings: Sequence[str] = ()) -> None:
+        pass
+
+    def on_change(self, record: TrialRecord) -> None:
         pass
 
     def on_trial(self, record: TrialRecord) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +16,11 @@ from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
 from automtl.search.plan import budget
 from automtl.search.progress import Progress, Silent
+from automtl.search.tracked import tracked
 from automtl.search.trial import make_job
 from automtl.spec.schema import Spec
 from automtl.study import Study
+from automtl.tracking.targets import parse_targets
 
 __all__ = ["run_search"]
 
@@ -31,18 +34,21 @@ def run_search(
     workers: int | None = None,
     address: str | None = None,
     progress: Progress | None = None,
+    track: Sequence[str] = (),
 ) -> Study:
     """Searches `spec` into `run_dir` and returns the study.
 
     With `resume` the study in `run_dir` goes on; it must be of the same spec (but for
     `rundir.NOT_COMPARED`) and of the same rows. `workers` is how many trials run at once, by
     default as many as the machine has room for; `address` names a Ray cluster that runs already.
+    `track` names who else is told: "mlflow", "mlflow:URI", "tensorboard" (docs/tracking.md).
 
-    Raises RunError (the directory, or a full disk), DataError (the rows cannot be used, or a
-    search over them says nothing), SearchFailedError (no trial succeeded). After
-    KeyboardInterrupt, a kill or a full disk, `resume` loses no finished trial and repeats none.
+    Raises TrackingError (`track`, before anything else), RunError (the directory, or a full disk),
+    DataError (the rows cannot be used, or a search over them says nothing), SearchFailedError (no
+    trial succeeded). After KeyboardInterrupt, a kill or a full disk, `resume` loses no finished
+    trial and repeats none.
     """
-    progress = progress or Silent()
+    trackers = [target.open() for target in parse_targets(track)]
     if resume:
         study = Study.open(run_dir)
         study.check_spec(spec)
@@ -56,23 +62,24 @@ def run_search(
         study = Study.create(run_dir, spec, data)
     with disk_failures_explained(study.run_dir, go_on="go on with --resume"), study.writing():
         study.set_budget(budget(spec))
-        ladder = make_ladder(spec, count_positives(data.rows("train"), data.tasks))
-        loop = SearchLoop(
-            study,
-            spec,
-            features=data.features,
-            tasks=data.tasks,
-            progress=progress,
-        )
-        progress.on_start(study, ladder, warnings)
-        try:
-            if not loop.is_finished():
-                watchdog = Watchdog(study.alive_dir, stall_s=60 * spec.trial.stall_minutes)
-                runner = make_executor(
-                    executor, spec.trial, watchdog, workers=workers, address=address
-                )
-                runner.run(loop, make_job(study, spec, data, rungs=ladder.rungs))
-        finally:
-            progress.on_end(study)
-        loop.finish()
+        with tracked(study, progress or Silent(), trackers) as told:
+            ladder = make_ladder(spec, count_positives(data.rows("train"), data.tasks))
+            loop = SearchLoop(
+                study,
+                spec,
+                features=data.features,
+                tasks=data.tasks,
+                progress=told,
+            )
+            told.on_start(study, ladder, warnings)
+            try:
+                if not loop.is_finished():
+                    watchdog = Watchdog(study.alive_dir, stall_s=60 * spec.trial.stall_minutes)
+                    runner = make_executor(
+                        executor, spec.trial, watchdog, workers=workers, address=address
+                    )
+                    runner.run(loop, make_job(study, spec, data, rungs=ladder.rungs))
+            finally:
+                told.on_end(study)
+            loop.finish()
     return study

@@ -55,6 +55,9 @@ class _Notes:
     def on_start(self, study: Study, ladder: Ladder, warnings: Sequence[str] = ()) -> None:
         self._weights = study.weights_dir
 
+    def on_change(self, record: TrialRecord) -> None:
+        pass
+
     def on_trial(self, record: TrialRecord) -> None:
         self.epochs += record.evaluations[-1].epochs if record.evaluations else 0.0
         if record.state != "complete" or not record.feasible or not record.in_space:

@@ -71,6 +71,9 @@ class Notes:
     def on_start(self, study: Study, ladder: Ladder, warnings: Sequence[str] = ()) -> None:
         self.seen.append(f"start of {study.budget}")
 
+    def on_change(self, record: TrialRecord) -> None:
+        pass
+
     def on_trial(self, record: TrialRecord) -> None:
         self.seen.append(f"{record.id} {record.state}")
 

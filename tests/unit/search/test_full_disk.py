@@ -5,44 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
+from support.fake_search import FakeSearch, fake_search
 
 from automtl.errors import RunError, TrialFailedError
-from automtl.search import run
-from automtl.search.fidelity import Ladder
 from automtl.search.home import HERE
 from automtl.search.trial import TrialJob
 from automtl.study import Study
 
-Search = Callable[..., Study]
-
-
-class Data(FakeData):
-    features, tasks = FEATURES, TASKS
-
-    def rows(self, split: str) -> None:
-        pass
-
 
 @pytest.fixture
-def search(monkeypatch: pytest.MonkeyPatch) -> Search:
-    """`run_search` in this process, of trials that train nothing."""
-    monkeypatch.setattr(run, "open_data", lambda spec: Data())
-    monkeypatch.setattr(run, "check_before_search", lambda spec, data: ())
-    monkeypatch.setattr(run, "count_positives", lambda rows, tasks: {})
-    monkeypatch.setattr(run, "make_ladder", lambda spec, positives: Ladder(rungs=(1 / 9, 1 / 3)))
-    monkeypatch.setattr(run, "make_job", lambda *given, **more: FakeJob())
-
-    def run_fake(run_dir: Path, *, trials: int = 4, **options: Any) -> Study:
-        return run.run_search(fake_spec(trials=trials), run_dir, executor="local", **options)
-
-    return run_fake
+def search(monkeypatch: pytest.MonkeyPatch) -> FakeSearch:
+    return fake_search(monkeypatch)
 
 
 @pytest.fixture
@@ -59,7 +38,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
 def test_a_failing_disk_ends_the_search_with_the_way_out(
-    code: int, search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: int, search: FakeSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*given: Any) -> None:
         raise OSError(code, os.strerror(code))
@@ -73,7 +52,7 @@ def test_a_failing_disk_ends_the_search_with_the_way_out(
 
 
 def test_another_error_of_the_system_is_not_explained_away(
-    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    search: FakeSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*given: Any) -> None:
         raise PermissionError(errno.EPERM, "not permitted")
@@ -83,7 +62,7 @@ def test_another_error_of_the_system_is_not_explained_away(
         search(tmp_path / "run")
 
 
-def test_a_disk_that_fills_up_loses_no_finished_trial(search: Search, small_disk: Path) -> None:
+def test_a_disk_that_fills_up_loses_no_finished_trial(search: FakeSearch, small_disk: Path) -> None:
     filler = small_disk / "filler"
     filler.write_bytes(bytes(20_000))
     with pytest.raises(RunError, match="the disk is full"):

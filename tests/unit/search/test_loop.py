@@ -30,6 +30,9 @@ class Notes:
     def on_start(self, study: Study, ladder: Ladder) -> None:
         self.seen.append("start")
 
+    def on_change(self, record: TrialRecord) -> None:
+        pass
+
     def on_trial(self, record: TrialRecord) -> None:
         self.seen.append(f"{record.id} {record.state}")
 
