@@ -45,10 +45,11 @@ def config_yaml(spec: Spec, manifest: Manifest) -> str:
 def render_card(manifest: Manifest) -> str:
     """The model card, Markdown; everything it says is in the manifest."""
     template = resources.files("automtl.export").joinpath("card.md.j2").read_text("utf-8")
-    environment = jinja2.Environment(  # Markdown, not HTML: nothing to escape
+    environment = jinja2.Environment(  # Markdown: what is not ours stands as code (`_code`)
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
-    environment.filters["code"] = lambda name: f"`{name}`"
+    environment.filters["code"] = _code
+    environment.filters["block"] = _block
     rendered = environment.from_string(template).render(**_facts(manifest))
     lines = "\n".join(line.rstrip() for line in rendered.splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
@@ -70,6 +71,23 @@ def with_error(score: AucScore) -> str:
     if score.auc is None:
         return "–"
     return f"{score.auc.estimate:.4f} ± {score.auc.standard_error:.4f}"
+
+
+def _code(name: str) -> str:
+    """A column or a path as code in a line, whatever it holds: HTML in it stays text."""
+    line = re.sub(r"\s*[\r\n]+\s*", " ", name)
+    fence = "`" * (_longest_ticks(line) + 1)
+    return f"{fence} {line} {fence}" if len(fence) > 1 else f"`{line}`"
+
+
+def _block(command: str) -> str:
+    """Lines as a block of code that none of them can end."""
+    fence = "`" * max(3, _longest_ticks(command) + 1)
+    return f"{fence}\n{command}\n{fence}"
+
+
+def _longest_ticks(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
 
 
 # ---- the parts of the card -----------------------------------------------------------------
@@ -167,7 +185,7 @@ def _confirmed_how(manifest: Manifest) -> str:
     found = manifest.confirmed
     if found is None:
         return ""
-    over = "rows" if found.group is None else f"{found.group} groups"
+    over = "rows" if found.group is None else f"{_code(found.group)} groups"
     return (
         f"Means of {found.seeds} trainings with fresh seeds; this bundle is the one whose "
         f"validation score is the median. Intervals hold 95 %, over seeds and {over}; gains over "

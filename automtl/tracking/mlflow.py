@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -47,7 +48,6 @@ from mlflow.entities import Metric, Param, Run  # noqa: E402
 
 __all__ = ["MlflowTracker", "log_bundle"]
 
-CHATTY = ("alembic", "mlflow", "urllib3.connectionpool")  # loggers
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 OF_TRIAL: Mapping[str, Status] = {
@@ -63,10 +63,27 @@ OF_SEARCH: Mapping[Outcome, Status] = {
 }
 
 
+class _Silent(logging.Filter):
+    """Keeps what is logged in our threads off stderr: an error comes as an exception, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[int] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.thread not in self.threads
+
+
+_SILENT = _Silent()
+for _name in ("alembic", "mlflow"):
+    for _handler in logging.getLogger(_name).handlers:  # they are MLflow's own
+        _handler.addFilter(_SILENT)
+logging.getLogger("urllib3.connectionpool").addFilter(_SILENT)
+
+
 def open_client(uri: str) -> MlflowClient:
     """A client of the server or the store at `uri`, which is silent beside its exceptions."""
-    for name in CHATTY:  # an error comes as an exception, and is said once
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    _SILENT.threads.add(threading.get_ident())
     return MlflowClient(tracking_uri=uri or None)
 
 

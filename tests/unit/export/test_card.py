@@ -118,3 +118,23 @@ def test_an_interval_decides_what_is_said(manifest, gap, words):
 def test_scores_that_are_not_known_are_dashes():
     unknown = AucScore(name="a.auc", space="all rows", num_rows=9, num_positives=0, auc=None)
     assert (with_error(unknown), gap_text(unknown)) == ("–", "–")
+
+
+HOSTILE = "a`</code><img src=x onerror=alert(1)>``\n# b"
+
+
+def test_names_and_commands_cannot_leave_their_place(manifest):
+    about = manifest.provenance
+    hostile = dataclasses.replace(
+        manifest,
+        inputs=(dataclasses.replace(manifest.inputs[0], name=HOSTILE), *manifest.inputs[1:]),
+        provenance=dataclasses.replace(about, data=(HOSTILE,), command=f"x\n```\n{HOSTILE}"),
+    )
+    plain, card = render_card(manifest), render_card(hostile)
+    assert list(sections(card)) == list(sections(plain))
+    tokens = MarkdownIt("commonmark").enable("table").parse(card)
+    inside = [child for token in tokens for child in token.children or ()]
+    assert not [one for one in (*tokens, *inside) if one.type in ("html_block", "html_inline")]
+    codes = [one.content for one in inside if one.type == "code_inline"]
+    assert codes.count(HOSTILE.replace("\n", " ")) == 2
+    assert [one.content for one in tokens if one.type == "fence"][-1] == f"x\n```\n{HOSTILE}\n"

@@ -6,6 +6,7 @@ import functools
 import http.server
 import json
 import os
+import socketserver
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 from support.fake_job import FakeJob
 from support.fake_search import FakeSearch, fake_search
 
+from automtl.errors import RunError
 from automtl.search import tracked
 from automtl.study import Study
 from automtl.tracking.background import Background
@@ -135,7 +137,7 @@ def test_a_search_that_fails_is_a_failed_run(store, search, tmp_path, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Study, "add_evaluation", fail)
-    with pytest.raises(OSError, match="the disk is full"):
+    with pytest.raises(RunError, match="the disk is full"):
         search(tmp_path / "run", name="failed", track=[f"mlflow:{store}"])
     parent = Seen(store, "failed").parent
     assert parent.info.status == "FAILED"
@@ -207,9 +209,7 @@ def test_a_server_that_never_answers_holds_the_end_up_no_longer_than_said(
     monkeypatch.setattr(tracked, "Background", functools.partial(Background, patience_s=0.5))
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with http.server.socketserver.TCPServer(
-        ("127.0.0.1", 0), None
-    ) as silent:  # takes, says nothing
+    with socketserver.TCPServer(("127.0.0.1", 0), None) as silent:  # takes, says nothing
         uri = f"http://127.0.0.1:{silent.server_address[1]}"
         begin = time.monotonic()
         study = search(tmp_path / "run", track=[f"mlflow:{uri}"])
