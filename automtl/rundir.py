@@ -78,6 +78,11 @@ def weights_number(name: str) -> int | None:
 
 def check_new(run_dir: Path) -> None:
     """Raises RunError unless a new run can be made at `run_dir`. Writes nothing."""
+    with _looking_at(run_dir, "choose another --out"):
+        _check_new(run_dir)
+
+
+def _check_new(run_dir: Path) -> None:
     if run_dir.exists() and not run_dir.is_dir():
         raise RunError(f"{run_dir}: this is a file; choose another --out")
     if run_dir.is_dir() and any(run_dir.iterdir()):
@@ -118,9 +123,11 @@ def create(run_dir: Path, meta: Mapping[str, Any], fill: Callable[[Path], None])
 
 def read_meta(run_dir: Path) -> dict[str, Any]:
     """What `create` was given; raises RunError where there is no run or it cannot be read."""
-    if not run_dir.is_dir():
+    with _looking_at(run_dir, "give the run's directory"):
+        is_there, is_run = run_dir.is_dir(), (run_dir / META).exists()
+    if not is_there:
         raise RunError(f"{run_dir}: no such run; make it with `automtl search SPEC --out ...`")
-    if not (run_dir / META).exists():
+    if not is_run:
         raise RunError(f"{run_dir}: not a run (no {META} in it); give the run's directory")
     try:
         meta: dict[str, Any] = json.loads((run_dir / META).read_text(encoding="utf-8"))
@@ -179,6 +186,16 @@ def repair_journal(run_dir: Path) -> None:
     with (run_dir / JOURNAL).open("rb+") as journal:
         content = journal.read()
         journal.truncate(content.rfind(b"\n") + 1)
+
+
+@contextmanager
+def _looking_at(run_dir: Path, way_out: str) -> Iterator[None]:
+    """RunError where the system will not even say what is there: no rights on the way to it, a
+    name that is too long."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"{run_dir}: cannot be looked at ({error.strerror}); {way_out}") from error
 
 
 def digest(plain: Mapping[str, Any]) -> str:

@@ -25,10 +25,19 @@ def data_files(path: str | Path | Sequence[str | Path], *, base_dir: Path) -> tu
 
     Of a directory all data files, at any depth. Its files and those of a glob are sorted, a list
     keeps its order, a file named twice counts once. Relative paths start at `base_dir`. Raises
-    DataError where a path names no file.
+    DataError where a path names no file, or may not be looked at.
     """
     parts = [path] if isinstance(path, str | Path) else list(path)
-    return tuple(dict.fromkeys(file for part in parts for file in _matches(part, base_dir)))
+    return tuple(dict.fromkeys(file for part in parts for file in _looked_at(part, base_dir)))
+
+
+def _looked_at(path: str | Path, base_dir: Path) -> Sequence[Place]:
+    try:
+        return _matches(path, base_dir)
+    except OSError as error:  # a directory on the way without rights, a name that is too long
+        raise DataError(
+            f"{path}: cannot be looked at ({error.strerror}); check the path and its permissions"
+        ) from error
 
 
 def _matches(path: str | Path, base_dir: Path) -> Sequence[Place]:

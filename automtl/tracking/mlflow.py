@@ -92,6 +92,7 @@ class _Nested:
     """The run of a trial, and how much of it MLflow has."""
 
     run_id: str
+    has_params: bool = False
     num_evaluations: int = 0
     is_over: bool = False
 
@@ -173,7 +174,10 @@ class MlflowTracker:
             for run in page:
                 run_id, is_over = run.info.run_id, run.info.status != "RUNNING"
                 seen = [] if is_over else self._client.get_metric_history(run_id, "epochs")
-                yield run.data.tags["automtl.trial"], _Nested(run_id, len(seen), is_over)
+                yield (
+                    run.data.tags["automtl.trial"],
+                    _Nested(run_id, bool(run.data.params), len(seen), is_over),
+                )
             token = page.token
             if not token:
                 return
@@ -187,9 +191,7 @@ class MlflowTracker:
         run_id = self._run().info.run_id
         for nested in self._nested.values():
             if not nested.is_over:  # it ran when the search was interrupted
-                self._client.set_tag(nested.run_id, "automtl.state", "interrupted")
-                self._client.set_terminated(nested.run_id, "KILLED")
-                nested.is_over = True
+                self._close(nested, {"state": "interrupted", "reason": ""}, "KILLED", None)
         self._client.set_tag(run_id, "automtl.ended", plain_text(event.reason, TAG))
         self._client.set_terminated(run_id, OF_SEARCH[event.outcome])
 
@@ -205,6 +207,11 @@ class MlflowTracker:
         nested = self._nested.get(record.id) or self._start_nested(record)
         if nested.is_over:
             return
+        if not nested.has_params:
+            params = flat(to_jsonable(record.config)) | {"seed": record.seed}
+            knobs = {f"knob/{name}": value for name, value in record.params.items()}
+            self._log_params(nested.run_id, params | knobs)
+            nested.has_params = True
         for evaluation in record.evaluations[nested.num_evaluations :]:
             self._log_evaluation(nested.run_id, record, evaluation)
             nested.num_evaluations += 1
@@ -219,10 +226,14 @@ class MlflowTracker:
         tags = {"state": record.state, "reason": record.reason, "feasible": record.feasible}
         if record.notes:
             tags["notes"] = "\n".join(record.notes)
+        self._close(nested, tags, OF_TRIAL[record.state], _ended_ms(record))
+
+    def _close(
+        self, nested: _Nested, tags: Mapping[str, Any], status: Status, at_ms: int | None
+    ) -> None:
         for key, value in tags.items():
             self._client.set_tag(nested.run_id, f"automtl.{key}", plain_text(value, TAG))
-        status = OF_TRIAL[record.state]
-        self._client.set_terminated(nested.run_id, status, end_time=_ended_ms(record))
+        self._client.set_terminated(nested.run_id, status, end_time=at_ms)
         nested.is_over = True
 
     def _start_nested(self, record: TrialRecord) -> _Nested:
@@ -242,9 +253,6 @@ class MlflowTracker:
                 **({"automtl.planned": record.planned} if record.planned else {}),
             },
         )
-        params = flat(to_jsonable(record.config)) | {"seed": record.seed}
-        knobs = {f"knob/{name}": value for name, value in record.params.items()}
-        self._log_params(run.info.run_id, params | knobs)
         self._nested[record.id] = nested = _Nested(run.info.run_id)
         return nested
 

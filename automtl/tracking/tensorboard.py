@@ -73,9 +73,8 @@ class TensorBoardTracker:
                 shutil.rmtree(directory, ignore_errors=True)
                 self._open[record.id] = _TrialFile(directory, record, self._objectives)
             self._open[record.id].follow(record)
-        except OSError:  # a full disk: what is half written is of no use
-            if (broken := self._open.pop(record.id, None)) is not None:
-                broken.drop()
+        except OSError:  # a full disk: what is half written is of no use, and written anew
+            self._open.pop(record.id, None)
             raise
         if record.state != "running":
             del self._open[record.id]
@@ -83,7 +82,11 @@ class TensorBoardTracker:
     def _write_standing(self, standing: Standing) -> None:
         if self._search is None:
             self._search = _EventFile(self._directory / "search")
-        self._search.scalars(standing.figures(), step=standing.num_ended, at_s=time.time())
+        try:
+            self._search.scalars(standing.figures(), step=standing.num_ended, at_s=time.time())
+        except OSError:
+            self._search = None
+            raise
 
     def _close(self) -> None:
         for trial in self._open.values():  # it ran when the search was interrupted
@@ -117,10 +120,6 @@ class _TrialFile:
         """Ends the file, but not for good: what the trial became is not known yet."""
         self._end_session(time.time(), is_complete=False)
         self._file.close()
-
-    def drop(self) -> None:
-        with suppress(OSError):
-            self._file.close()
 
     def _end(self, record: TrialRecord) -> None:
         at_s = time.time() if record.finished is None else record.finished.timestamp()
@@ -188,7 +187,10 @@ def _hparams(knobs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bool |
 
 
 class _EventFile:
-    """A new event file in `directory`; each call is on disk when it returns."""
+    """A new event file in `directory`; each call is on disk when it returns.
+
+    A call that raises OSError closes the file.
+    """
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -224,8 +226,13 @@ class _EventFile:
         self._file.close()
 
     def _write(self, message: Message) -> None:
-        self._writer.write(message.SerializeToString())
-        self._writer.flush()
+        try:
+            self._writer.write(message.SerializeToString())
+            self._writer.flush()
+        except OSError:
+            with suppress(OSError):  # what waits to be written finds no room either
+                self._file.close()
+            raise
 
 
 _ONE = {"dim": [{"size": 1}]}

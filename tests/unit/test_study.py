@@ -90,6 +90,14 @@ def test_a_run_is_never_overwritten(run_dir: Path) -> None:
         Study.create(run_dir, SPEC, FakeData())
 
 
+def test_a_place_that_cannot_be_looked_at_is_named(tmp_path: Path) -> None:
+    place, told = tmp_path / ("x" * 300), r"xxx: cannot be looked at \(File name too long\); "
+    with pytest.raises(RunError, match=told):
+        Study.create(place, SPEC, FakeData())
+    with pytest.raises(RunError, match=told):
+        Study.open(place)
+
+
 def test_other_files_are_never_overwritten(run_dir: Path) -> None:
     run_dir.mkdir(parents=True)
     (run_dir / "notes.txt").touch()

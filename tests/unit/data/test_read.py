@@ -82,6 +82,7 @@ def test_all_unknown_columns_are_named_with_what_was_meant_and_what_is_there(tmp
     ("path", "message"),
     [
         ("nope.parquet", "nope.parquet: no such file (looked for "),
+        ("x" * 300, "xxx: cannot be looked at (File name too long); check the path and its"),
         ("*.parquet", "*.parquet: no file matches (looked for "),
         ("folder", "folder: the directory holds no data file (.parquet, "),
         ("a.xlsx", "a.xlsx: unknown kind of file; the name must end in .parquet, .csv or .tsv"),
