@@ -44,7 +44,8 @@ for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
 
 from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities import Metric, Param, Run  # noqa: E402
+from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
 
 __all__ = ["MlflowTracker", "log_bundle"]
 
@@ -231,8 +232,8 @@ class MlflowTracker:
     def _close(
         self, nested: _Nested, tags: Mapping[str, Any], status: Status, at_ms: int | None
     ) -> None:
-        for key, value in tags.items():
-            self._client.set_tag(nested.run_id, f"automtl.{key}", plain_text(value, TAG))
+        said = [RunTag(f"automtl.{key}", plain_text(value, TAG)) for key, value in tags.items()]
+        self._client.log_batch(nested.run_id, tags=said)
         self._client.set_terminated(nested.run_id, status, end_time=at_ms)
         nested.is_over = True
 
@@ -292,7 +293,12 @@ def _experiment(client: MlflowClient, name: str) -> str:
     """The id of the experiment called as the study, made if there is none."""
     found = client.get_experiment_by_name(name)
     if found is None:
-        return str(client.create_experiment(name))
+        try:
+            return str(client.create_experiment(name))
+        except MlflowException:
+            found = client.get_experiment_by_name(name)
+            if found is None:  # else another search was faster
+                raise
     if found.lifecycle_stage != "active":
         raise ValueError(f"the experiment {name} was deleted; restore it, or rename the search")
     return str(found.experiment_id)

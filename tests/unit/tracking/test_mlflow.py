@@ -22,7 +22,7 @@ from automtl.search import tracked
 from automtl.study import Study
 from automtl.tracking.background import Background
 from automtl.tracking.bundles import track_bundle
-from automtl.tracking.memory import recall
+from automtl.tracking.memory import recall, remember
 
 pytestmark = [
     # MLflow 3.17 asks SQLAlchemy 2.1 for what it will remove
@@ -144,7 +144,8 @@ def test_a_search_that_fails_is_a_failed_run(store, search, tmp_path, monkeypatc
     assert "No space left" in parent.data.tags["automtl.ended"]
 
 
-def test_a_bundle_is_an_artifact_of_the_run(store, search, tmp_path, capsys):
+def test_a_bundle_is_an_artifact_of_the_run(store, search, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     study = search(tmp_path / "run", name="bundled", track=[f"mlflow:{store}"])
     bundle = tmp_path / "bundle"
     (bundle / "encoder").mkdir(parents=True)
@@ -160,8 +161,8 @@ def test_a_bundle_is_an_artifact_of_the_run(store, search, tmp_path, capsys):
     assert (copied / "encoder" / "columns.json").exists()
 
     assert track_bundle(tmp_path / "untracked", bundle, "t0001") == []
-    gone = tmp_path / "gone"
-    assert track_bundle(study.run_dir, gone, "t0001") == []
+    remember(tmp_path, store, "0" * 32)  # a run that somebody has deleted
+    assert track_bundle(tmp_path, bundle, "t0001") == []
     err = capsys.readouterr().err
     assert err.startswith(f"warning: MLflow at {store}: the bundle was not logged (")
     assert err.count("\n") == 1
@@ -207,7 +208,7 @@ def test_a_server_that_never_answers_holds_the_end_up_no_longer_than_said(
     search, tmp_path, monkeypatch, capfd
 ):
     monkeypatch.setattr(tracked, "Background", functools.partial(Background, patience_s=0.5))
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with socketserver.TCPServer(("127.0.0.1", 0), None) as silent:  # takes, says nothing
         uri = f"http://127.0.0.1:{silent.server_address[1]}"
@@ -215,17 +216,16 @@ def test_a_server_that_never_answers_holds_the_end_up_no_longer_than_said(
         study = search(tmp_path / "run", track=[f"mlflow:{uri}"])
         took_s = time.monotonic() - begin
         assert len(study.trials()) == 4
-        assert took_s < 10
+        assert took_s < 30  # most of it is the search, on a busy machine
         err = capfd.readouterr().err
         assert err.startswith(f"warning: MLflow at {uri}: has not taken the last results within")
-        for thread in threading.enumerate():  # it would go on in the next test
-            if thread.name == "automtl-tracking":
-                thread.join(60)
+    for thread in threading.enumerate():  # the closed socket ends its call
+        if thread.name == "automtl-tracking":
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 def test_what_is_remembered_holds_no_password(tmp_path, monkeypatch):
-    from automtl.tracking.memory import remember
-
     remember(tmp_path, "postgresql://me:secret@host/db", "r1")
     remember(tmp_path, "http://host:5000", "r2")
     text = (tmp_path / "tracking.json").read_text()
