@@ -144,9 +144,16 @@ def read_meta(run_dir: Path) -> dict[str, Any]:
 def locked(run_dir: Path) -> Iterator[None]:
     """The right to write, for one process at a time; the kernel takes it from the dead.
 
-    BlockingIOError if another has it.
+    BlockingIOError if another has it, RunError if the run is not this user's to write.
     """
-    with (run_dir / LOCK).open("rb+") as file:
+    try:
+        file = (run_dir / LOCK).open("rb+")
+    except OSError as error:
+        raise RunError(
+            f"{run_dir}/{LOCK}: cannot be written ({error.strerror}); go on as the run's owner, "
+            "or choose another --out"
+        ) from error
+    with file:
         for attempt in reversed(range(20)):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -172,11 +179,13 @@ def signs_of_life(run_dir: Path) -> Iterator[None]:
 
 def is_locked(run_dir: Path) -> bool:
     """Whether a process has the right to write at this moment."""
-    with (run_dir / LOCK).open("rb") as file:
-        try:
+    try:
+        with (run_dir / LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:  # a copy without it: nobody can write there
+        return False
     return False
 
 

@@ -98,6 +98,18 @@ def test_a_place_that_cannot_be_looked_at_is_named(tmp_path: Path) -> None:
         Study.open(place)
 
 
+def test_a_run_that_is_not_ours_to_write_can_be_read(run_dir: Path) -> None:
+    study = Study.create(run_dir, SPEC, FakeData())
+    (run_dir / "lock").unlink()  # a copy may lack it; rights may be missing: root has them all
+    assert not study.is_active()
+    assert study.summary()["started"] == 0
+    with (
+        pytest.raises(RunError, match=r"fake/lock: cannot be written \(No such .*\); .*--out"),
+        study.writing(),
+    ):
+        pass
+
+
 def test_other_files_are_never_overwritten(run_dir: Path) -> None:
     run_dir.mkdir(parents=True)
     (run_dir / "notes.txt").touch()
