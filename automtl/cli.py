@@ -164,6 +164,7 @@ def search(
     if as_json:
         raise typer.BadParameter("is for --dry-run; afterwards: automtl pareto RUN --json")
     from automtl.progress_line import progress
+    from automtl.rows_line import PATIENCE_S, RowsLine
     from automtl.search.run import run_search
 
     try:
@@ -176,6 +177,7 @@ def search(
             address=address,
             progress=progress(loaded),
             track=track or (),
+            report=RowsLine(patience_s=PATIENCE_S).report,
         )
     except KeyboardInterrupt:
         if (run_dir / "study.json").exists():

@@ -37,10 +37,10 @@ def prepare(
     """Turn a public data set, as it is published, into Parquet that a spec searches."""
     from automtl import console
     from automtl.data.sets.prepare import prepare as prepare_set
-    from automtl.prepare_line import PrepareLine
+    from automtl.rows_line import RowsLine
 
     which = public_set(name)
-    with PrepareLine() as line:
+    with RowsLine() as line:
         written = list(prepare_set(name, raw_dir, out, line.report))
     lines = []
     for one in written:

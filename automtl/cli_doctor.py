@@ -20,11 +20,14 @@ def doctor(
     from automtl.data.cache import open_data
     from automtl.doctor.checkup import examine
     from automtl.doctor_text import checkup_text
+    from automtl.rows_line import PATIENCE_S, RowsLine
     from automtl.search.dry_run import dry_run
     from automtl.spec.load import load_spec
 
     loaded = load_spec(spec, overrides=overrides or ())
-    found = examine(loaded, open_data(loaded))
+    with RowsLine(patience_s=PATIENCE_S) as line:
+        data = open_data(loaded, report=line.report)
+    found = examine(loaded, data)
     planned = dry_run(loaded, None, workers=workers)
     if as_json:
         console.emit(json_text(found.to_dict() | {"time": planned.time_dict()}))

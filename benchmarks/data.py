@@ -77,11 +77,11 @@ def zipf(rng: np.random.Generator, vocab: int, count: int) -> np.ndarray:
 
 
 def encode(folder: Path) -> dict[str, float]:
-    from automtl.data.cache import load_cached, open_data
+    from automtl.data.cache import HASHING, load_cached, open_data
 
     marks: list[tuple[str, float]] = [("start", time.perf_counter())]
 
-    def report(step: str, _: float) -> None:
+    def report(step: str, _share: float, _rows: int) -> None:
         if marks[-1][0] == step:
             marks.pop()
         marks.append((step, time.perf_counter()))
@@ -95,7 +95,7 @@ def encode(folder: Path) -> dict[str, float]:
         "times": took.get("looking at times", 0.0),
         "pass 1": took["reading"],
         "pass 2": took["encoding"],
-        "fingerprint": took["done"],
+        "fingerprint": took[HASHING],
         "open": time.perf_counter() - began,
         "GB": size / 1e9,
     }

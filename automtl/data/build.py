@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoded", "encode_rows", "open_source", "raw_columns", "source_columns", "source_frame"]
 
-Report = Callable[[str, float], None]
+Report = Callable[[str, float, int], None]
 CHANGED = "data.path: a file changed while it was read; start again"
 
 
@@ -69,7 +69,7 @@ def encode_rows(
     """Writes the rows of `spec` into `directory`, encoded by what train rows alone say.
 
     `arrays` are the names of what is written (`ids`, `numeric`, `labels`, `rows`) and their types.
-    `report` is told the step and the share of it that is done; `source` takes the place of the
+    `report` is told the step, the share of it that is done, and its rows; `source` takes the place of the
     files that the spec names.
 
     Raises DataError: no rows, an unknown column, a value that is no number, an infinite one, a
@@ -193,7 +193,7 @@ def _reported(batches: Iterator[Batch], step: str, report: Report) -> Iterator[B
     """The batches, each read while the one before it is worked on."""
     for batch in ahead(batches):
         yield batch
-        report(step, batch.done)
+        report(step, batch.done, batch.start + batch.height)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automtl.config import FeatureSchema, TaskSchema, from_jsonable, to_jsonable
-from automtl.data.files import open_bytes, stamp
+from automtl.data.files import open_bytes, size_of, stamp
 from automtl.data.only_one import only_one
 from automtl.data.paths import cache_root
 from automtl.errors import DataError
@@ -40,10 +40,21 @@ if TYPE_CHECKING:
     from automtl.data.source import Source
     from automtl.spec.schema import Spec
 
-__all__ = ["DONE", "WAITING", "EncodedData", "Rows", "find_cached", "load_cached", "open_data"]
+__all__ = [
+    "DONE",
+    "HASHING",
+    "WAITING",
+    "EncodedData",
+    "Report",
+    "Rows",
+    "find_cached",
+    "load_cached",
+    "open_data",
+]
 
-Report = Callable[[str, float], None]
+Report = Callable[[str, float, int], None]
 WAITING, DONE = "waiting for another process that encodes the same rows", "done"
+HASHING = "fingerprint of the files"
 
 CACHE_VERSION = 4  # goes up with ENCODER_VERSION, and when the layout changes
 META_FILE = "meta.json"
@@ -117,7 +128,7 @@ def open_data(spec: Spec, *, frame: Any = None, report: Report | None = None) ->
 
     `frame` (a polars or pandas frame, or an Arrow table) takes the place of its files. Of several
     processes that ask for the same rows at once one encodes them, the others wait. `report` is
-    told the step and the share of it that is done, at last DONE.
+    told the step, the share of it that is done and how many rows that is; at last DONE.
 
     Raises DataError when the rows cannot be used as the spec says (see `build.py`), when a file
     changes while it is read, or when the cache cannot be written; nothing half-written stays.
@@ -131,7 +142,7 @@ def open_data(spec: Spec, *, frame: Any = None, report: Report | None = None) ->
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         lock = directory.parent / f".{key[:16]}.lock"
-        with only_one(lock, waiting=lambda: report(WAITING, 0.0)) as is_alone:
+        with only_one(lock, waiting=lambda: report(WAITING, 0.0, 0)) as is_alone:
             if _load_or_none(directory) is None:
                 _sweep(directory.parent, dead=f".{key[:16]}." if is_alone else None)
                 _encode(spec, source, directory, key, report)
@@ -143,7 +154,7 @@ def open_data(spec: Spec, *, frame: Any = None, report: Report | None = None) ->
             " directory of yours"
         ) from error
     finally:
-        report(DONE, 1.0)
+        report(DONE, 1.0, 0)
     return load_cached(directory)
 
 
@@ -253,20 +264,19 @@ def _key(spec: Spec, source: Source | None = None) -> str:
     return _digest(spec, [stamp(file) for file in spec.data_files()])
 
 
-def _fingerprint(spec: Spec) -> str:
+def _fingerprint(spec: Spec, report: Report) -> str:
     """What the rows are, wherever the files lie: a file counts by its content."""
-    digests = []
-    for file in spec.data_files():
+    files, digests, done = spec.data_files(), [], 0
+    total = sum(size_of(file) for file in files)
+    for file in files:
+        digest = hashlib.blake2b()
         with open_bytes(file) as stream:
-            digests.append(_digest_of(stream))
+            while block := stream.read(DIGEST_BLOCK):
+                digest.update(block)
+                done += len(block)
+                report(HASHING, min(1.0, done / max(1, total)), 0)
+        digests.append(digest.hexdigest())
     return _digest(spec, digests)
-
-
-def _digest_of(stream: Any) -> str:
-    digest = hashlib.blake2b()
-    while block := stream.read(DIGEST_BLOCK):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def _digest(spec: Spec, files: Sequence[object]) -> str:
@@ -286,7 +296,7 @@ def _build(spec: Spec, source: Source | None, directory: Path, key: str, report:
     encoded.encoder.save(directory / "encoder")
     meta = {
         # a frame's key is of its content already
-        "fingerprint": _fingerprint(spec) if source is None else key,
+        "fingerprint": key if source is not None else _fingerprint(spec, report),
         "num_rows": encoded.num_rows,
         "num_read": encoded.num_read,
         "split": encoded.split,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from automtl.data.cache import open_data
+from automtl.data.cache import Report, open_data
 from automtl.doctor.checkup import check_before_search
 from automtl.rundir import check_new
 from automtl.search.disk import disk_failures_explained
@@ -35,6 +35,7 @@ def run_search(
     address: str | None = None,
     progress: Progress | None = None,
     track: Sequence[str] = (),
+    report: Report | None = None,
 ) -> Study:
     """Searches `spec` into `run_dir` and returns the study.
 
@@ -42,6 +43,7 @@ def run_search(
     `rundir.NOT_COMPARED`) and of the same rows. `workers` is how many trials run at once, by
     default as many as the machine has room for; `address` names a Ray cluster that runs already.
     `track` names who else is told: "mlflow", "mlflow:URI", "tensorboard" (docs/tracking.md).
+    `report` is told how far encoding is (see `open_data`), `progress` how far the search is.
 
     Raises TrackingError (`track`, before anything else), RunError (the directory, or a full disk),
     DataError (the rows cannot be used, or a search over them says nothing), SearchFailedError (no
@@ -52,12 +54,12 @@ def run_search(
     if resume:
         study = Study.open(run_dir)
         study.check_spec(spec)
-        data = open_data(spec)
+        data = open_data(spec, report=report)
         study.check_data(data)
         warnings: list[str] = []  # they were told when it began
     else:
         check_new(run_dir)
-        data = open_data(spec)
+        data = open_data(spec, report=report)
         warnings = check_before_search(spec, data)
         study = Study.create(run_dir, spec, data)
     with disk_failures_explained(study.run_dir, go_on="go on with --resume"), study.writing():

@@ -213,7 +213,7 @@ def test_who_comes_second_waits_for_the_first_and_takes_its_cache(spec, cache_di
         assert waits.wait(60)
         build(*arguments)
 
-    def second_report(step, _):
+    def second_report(step, share, num_rows):
         steps.append(step)
         if step == cache.WAITING:
             waits.set()
@@ -257,7 +257,7 @@ from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from support.data_spec import make_spec
 from automtl.data.cache import open_data
-def report(step, share):
+def report(step, share, num_rows):
     if step == "encoding":
         print("encoding", flush=True)
         time.sleep(60)
