@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl.config import FeatureSchema, TaskSchema
+from automtl.data.cache import Rows
 
 __all__ = ["ArrayData", "EncodedRows"]
 
@@ -33,5 +34,6 @@ class ArrayData:
     tasks: tuple[TaskSchema, ...]
     splits: Mapping[str, EncodedRows]
 
-    def rows(self, split: str) -> EncodedRows:
-        return self.splits[split]
+    def rows(self, split: str) -> Rows:
+        part = self.splits[split]
+        return Rows(ids_NC=part.ids_NC, numeric_NF=part.numeric_NF, labels_NK=part.labels_NK)

@@ -3,7 +3,8 @@
 scikit-learn's HistGradientBoosting on the same columns and rows. Ids of few values enter as
 categories; those of many as their mean target, cross-fitted on train rows (TargetEncoder), since
 trees cannot take more than MAX_CATEGORIES; sequences are left out. A task with `given` is trained
-on the rows where its condition holds. Defaults, with early stopping: nothing is tuned.
+on the rows where its condition holds, each by its weight. Defaults, with early stopping: nothing
+is tuned.
 
 Shapes: N rows, J rows of one task, C id columns, X columns of the trees, K tasks.
 """
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.model_selection import KFold
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import TargetEncoder
 
 from automtl.config import FeatureSchema, TaskSchema
@@ -28,6 +29,7 @@ __all__ = ["NAME", "boosted_scores"]
 NAME = "gradient boosting"
 MAX_CATEGORIES = 255  # of HistGradientBoosting
 MAX_ITERATIONS = 500
+WEIGHT = "trees__sample_weight"  # of each row, as a Pipeline passes it on
 
 Scores = dict[str, NDArray[np.float32]]
 
@@ -41,7 +43,9 @@ def boosted_scores(data: EncodedData, *, seed: int) -> dict[str, Scores]:
         labels_N = np.asarray(train.labels_NK[:, column])
         seen_J = np.flatnonzero(~np.isnan(labels_N))
         model = _model(task, data.features, seed)
-        model.fit(_columns(train, data.features, seen_J), labels_N[seen_J])
+        weights_NK = train.weights_NK
+        weights = {} if weights_NK is None else {WEIGHT: weights_NK[seen_J, column]}
+        model.fit(_columns(train, data.features, seen_J), labels_N[seen_J], **weights)
         for name, rows in splits.items():
             columns_NX = _columns(rows, data.features)
             predicted_N = (
@@ -61,28 +65,27 @@ def _model(task: TaskSchema, features: FeatureSchema, seed: int) -> Pipeline:
     numbers = list(range(num_ids, num_ids + features.num_number_columns))
     is_binary = task.kind == "binary"
     trees = HistGradientBoostingClassifier if is_binary else HistGradientBoostingRegressor
-    return make_pipeline(
-        ColumnTransformer(
-            [
-                ("few", "passthrough", few),
-                (
-                    "many",
-                    TargetEncoder(
-                        target_type="binary" if is_binary else "continuous",
-                        cv=KFold(5, shuffle=True, random_state=seed),
-                    ),
-                    many,
+    columns = ColumnTransformer(
+        [
+            ("few", "passthrough", few),
+            (
+                "many",
+                TargetEncoder(
+                    target_type="binary" if is_binary else "continuous",
+                    cv=KFold(5, shuffle=True, random_state=seed),
                 ),
-                ("numbers", "passthrough", numbers),
-            ]
-        ),
-        trees(
-            categorical_features=list(range(len(few))),
-            early_stopping=True,
-            max_iter=MAX_ITERATIONS,
-            random_state=seed,
-        ),
+                many,
+            ),
+            ("numbers", "passthrough", numbers),
+        ]
     )
+    boosted = trees(
+        categorical_features=list(range(len(few))),
+        early_stopping=True,
+        max_iter=MAX_ITERATIONS,
+        random_state=seed,
+    )
+    return Pipeline([("columns", columns), ("trees", boosted)])
 
 
 def _columns(

@@ -68,9 +68,9 @@ def encode_rows(
 ) -> Encoded:
     """Writes the rows of `spec` into `directory`, encoded by what train rows alone say.
 
-    `arrays` are the names of what is written (`ids`, `numeric`, `labels`, `rows`) and their types.
-    `report` is told the step, the share of it that is done, and its rows; `source` takes the place of the
-    files that the spec names.
+    `arrays` are the names of what is written (`ids`, `numeric`, `labels`, ...) and their types.
+    `report` is told the step, the share of it that is done and how many rows that is; `source`
+    takes the place of the files that the spec names.
 
     Raises DataError: no rows, an unknown column, a value that is no number, an infinite one, a
     label that is not 0 or 1, a label that never changes in train or valid, an empty split.
@@ -90,6 +90,7 @@ def encode_rows(
             "ids": (encoder.features.num_id_columns,),
             "numeric": (encoder.features.num_number_columns,),
             "labels": (len(encoder.tasks),),
+            "weights": (len(encoder.weight_columns),),
             "rows": (),
         }
         total = sum(gathered.num_rows.values())
@@ -123,6 +124,7 @@ def encode_batch(
         "ids": inputs.ids_NC,
         "numeric": inputs.numeric_NF,
         "labels": labels_NK,
+        "weights": encoder.weights(batch),
         "rows": rows_N,
     }
     parts = {}

@@ -1,7 +1,8 @@
 """Encoded rows on disk, made once and memory-mapped by every trial.
 
     ROOT/KEY/  ids.npy [N, C] int32 · numeric.npy [N, F] float32 · labels.npy [N, K] float32 ·
-               rows.npy [N] int64 (row numbers of the source) · encoder/ · meta.json
+               weights.npy [N, K] float32, or [N, 0] · rows.npy [N] int64 (row numbers of the
+               source) · encoder/ · meta.json
 
 Train rows come first, then valid, then test. KEY covers everything that the content depends on.
 Importing this module imports neither polars nor numpy: only who opens or builds a cache does.
@@ -56,9 +57,15 @@ Report = Callable[[str, float, int], None]
 WAITING, DONE = "waiting for another process that encodes the same rows", "done"
 HASHING = "fingerprint of the files"
 
-CACHE_VERSION = 4  # goes up with ENCODER_VERSION, and when the layout changes
+CACHE_VERSION = 5  # goes up with ENCODER_VERSION, and when the layout changes
 META_FILE = "meta.json"
-ARRAYS = {"ids": "int32", "numeric": "float32", "labels": "float32", "rows": "int64"}
+ARRAYS = {
+    "ids": "int32",
+    "numeric": "float32",
+    "labels": "float32",
+    "weights": "float32",
+    "rows": "int64",
+}
 OURS_ASIDE = re.compile(r"\.[0-9a-f]{16}(\.[0-9a-f]{8}){1,2}")
 MAX_HEADER_BYTES = 256  # before the values of an .npy file
 DIGEST_BLOCK = 1 << 20  # bytes
@@ -68,11 +75,12 @@ ABANDONED_AFTER_S = 24 * 3600.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
     """Encoded rows: ids_NC int32 local to each table, numeric_NF float32, labels_NK float32 with
-    NaN where a label is not observed."""
+    NaN where a label is not observed; weights_NK in each task's loss, None: all the same."""
 
     ids_NC: npt.NDArray[np.int32]
     numeric_NF: npt.NDArray[np.float32]
     labels_NK: npt.NDArray[np.float32]
+    weights_NK: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.ids_NC)
@@ -82,7 +90,8 @@ class Rows:
 class EncodedData:
     """An open cache. Arrays are mapped when first asked for; writing to them changes no file.
 
-    `fingerprint` is the same wherever equal files lie; `num_rows` is by split.
+    `fingerprint` is the same wherever equal files lie; `num_rows` is by split; `is_weighted`: the
+    spec names a weight for at least one task.
     """
 
     directory: Path
@@ -90,6 +99,7 @@ class EncodedData:
     features: FeatureSchema
     tasks: tuple[TaskSchema, ...]
     num_rows: Mapping[str, int]
+    is_weighted: bool = False
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -111,6 +121,7 @@ class EncodedData:
             ids_NC=self._arrays["ids"][part],
             numeric_NF=self._arrays["numeric"][part],
             labels_NK=self._arrays["labels"][part],
+            weights_NK=self._arrays["weights"][part] if self.is_weighted else None,
         )
 
     def source_rows(self, split: str) -> npt.NDArray[np.int64]:
@@ -201,6 +212,7 @@ def load_cached(directory: Path) -> EncodedData:
             features=from_jsonable(FeatureSchema, meta["features"]),
             tasks=tuple(from_jsonable(TaskSchema, task) for task in meta["tasks"]),
             num_rows=dict(meta["num_rows"]),
+            is_weighted=bool(meta["is_weighted"]),
         )
         _check_files(data)
     except (OSError, EOFError, LookupError, TypeError, ValueError) as error:
@@ -236,6 +248,7 @@ def _shapes(data: EncodedData) -> dict[str, tuple[int, ...]]:
         "ids": (num_rows, data.features.num_id_columns),
         "numeric": (num_rows, data.features.num_number_columns),
         "labels": (num_rows, len(data.tasks)),
+        "weights": (num_rows, len(data.tasks) * data.is_weighted),
         "rows": (num_rows,),
     }
 
@@ -299,6 +312,7 @@ def _build(spec: Spec, source: Source | None, directory: Path, key: str, report:
         "fingerprint": key if source is not None else _fingerprint(spec, report),
         "num_rows": encoded.num_rows,
         "num_read": encoded.num_read,
+        "is_weighted": bool(encoded.encoder.weight_columns),
         "split": encoded.split,
         "features": to_jsonable(encoded.encoder.features),
         "tasks": [to_jsonable(task) for task in encoded.encoder.tasks],

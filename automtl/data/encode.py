@@ -33,11 +33,12 @@ from automtl.data.kinds.time import Age, Calendar
 from automtl.data.labels import label_matrix
 from automtl.data.scaling import Scaling, scale
 from automtl.data.vocabulary import FIRST_ID, BucketLookup, Lookup
+from automtl.data.weights import weight_matrix
 from automtl.errors import DataError
 
 __all__ = ["ENCODER_VERSION", "Encoder", "Inputs"]
 
-ENCODER_VERSION = 4  # goes up when the same rows would be encoded differently
+ENCODER_VERSION = 5  # goes up when the same rows would be encoded differently
 Step = Callable[[], None]
 UNREADABLE = (
     OSError,
@@ -64,7 +65,7 @@ class Inputs:
 class Encoder:
     """Everything fitted: vocabularies (the keys of a table in the order of their ids), the number
     of buckets of the tables without one, scalings of the numeric columns, how times are read, and
-    the tasks with their labels (a column or an expression of some).
+    the tasks with their labels (a column or an expression of some) and weights.
 
     Id columns are those of keys, of calendars, of sequences; numbers those of scalings,
     of ages, of vectors.
@@ -79,6 +80,7 @@ class Encoder:
     calendars: tuple[Calendar, ...] = ()
     ages: tuple[Age, ...] = ()
     dense: tuple[DenseScaling, ...] = ()
+    weight_columns: tuple[str | None, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -160,6 +162,11 @@ class Encoder:
         [labels_NK] = batch.checked([partial(label_matrix, batch, self.label_columns, self.tasks)])
         return labels_NK
 
+    def weights(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """weights_NK, or none (see `weights.py`)."""
+        [weights_NK] = batch.checked([partial(weight_matrix, batch, self.weight_columns)])
+        return weights_NK
+
     def save(self, directory: Path) -> None:
         """Writes `vocabularies.parquet` and `encoder.json` into `directory`, made if need be."""
         directory.mkdir(parents=True, exist_ok=True)
@@ -183,6 +190,7 @@ class Encoder:
             "calendars": [to_jsonable(calendar) for calendar in self.calendars],
             "ages": [to_jsonable(age) for age in self.ages],
             "dense": [to_jsonable(vector) for vector in self.dense],
+            "weight_columns": list(self.weight_columns),
         }
         (directory / JSON_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
 
@@ -212,6 +220,7 @@ class Encoder:
                 calendars=calendars,
                 ages=tuple(from_jsonable(Age, part) for part in document["ages"]),
                 dense=tuple(from_jsonable(DenseScaling, part) for part in document["dense"]),
+                weight_columns=tuple(document["weight_columns"]),
             )
             encoder._check_fits()
         except DataError:

@@ -30,6 +30,7 @@ from automtl.data.labels import LabelStats, label_matrix
 from automtl.data.sample import RowSample
 from automtl.data.split import SPLITS, TRAIN
 from automtl.data.vocabulary import FIRST_ID, KeyCounts, build_vocabulary
+from automtl.data.weights import WeightFit, weight_columns
 from automtl.errors import DataError
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Gathered:
             for name, one in ages.items()
         ]
         self._dense = [DenseFit(name) for name in data.dense]
+        self._weights = WeightFit(weight_columns(spec))
         aged = [column for name, one in ages.items() for column in (name, str(one.age_at))]
         self._sample = RowSample(list(dict.fromkeys([*data.numeric, *aged])))
         self._labels = {split: LabelStats(self._tasks) for split in SPLITS}
@@ -93,9 +95,9 @@ class Gathered:
 
     @property
     def _features(self) -> list[_Fit]:
-        """What is gathered for each feature, in one order."""
+        """What is gathered for each feature, and of weights, in one order."""
         plain: list[_Fit] = [*self._categorical, *self._numeric, *self._sequence]
-        return [*plain, *self._calendar, *self._age, *self._dense]
+        return [*plain, *self._calendar, *self._age, *self._dense, self._weights]
 
     def add(self, batch: Batch, side_N: Sides, run: Run | None = None) -> None:
         """Adds the rows of a batch; `side_N` says of each which side it is on.
@@ -202,6 +204,7 @@ class Gathered:
             calendars=calendars,
             ages=ages,
             dense=dense,
+            weight_columns=self._weights.columns(),
         )
 
     def _counts(self) -> dict[str, list[KeyCounts]]:
@@ -213,9 +216,10 @@ class Gathered:
 
 
 def fitted_columns(spec: Spec) -> list[str]:
-    """The columns that are read for features and labels, each once."""
+    """The columns that are read for features, labels and weights, each once."""
     names = [*spec.data.feature_columns]
     names += [name for task in spec.tasks.values() for name in label_columns(task.label)]
+    names += [name for name in weight_columns(spec) if name is not None]
     return list(dict.fromkeys(names))
 
 

@@ -229,6 +229,9 @@ class DataSpec(Block):
     dense: Annotated[Mapping[str, DenseSpec], ByName()] = Field(
         {}, description="columns of lists of numbers, all of one length"
     )
+    weight: Annotated[str | None, Maybe(COLUMN)] = Field(
+        None, description="a column: how much a row counts in the loss, a number from 0 on"
+    )
     cache: Annotated[str | None, Maybe(DIRECTORY)] = Field(
         None,
         description="the directory of encoded rows, AUTOMTL_CACHE if left out: one that every "

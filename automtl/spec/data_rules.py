@@ -132,6 +132,11 @@ def _generated(raw: Raw) -> Iterator[Problem]:
         (get(raw, "data", "split", key), ("data", "split", key), False)
         for key in ("column", "time", "group")
     ]
+    named += [(get(raw, "data", "weight"), ("data", "weight"), False)]
+    named += [
+        (get(task, "weight"), ("tasks", name, "weight"), False)
+        for name, task in tasks_of(raw).items()
+    ]
     for column, loc, on_key in named if known else ():
         if isinstance(column, str) and column not in (*known, *TRUTH_COLUMNS):
             hint = closest(column, known) or f"columns: {', '.join(known[:4])}, ..."

@@ -73,6 +73,9 @@ class TaskSpec(Block):
     loss: Annotated[
         Literal["mse", "huber", "lognormal"] | None, Maybe(OneOf(("mse", "huber", "lognormal")))
     ] = Field(None, description="for regression; mse if left out")
+    weight: Annotated[str | None, Maybe(Text(what="a column name"))] = Field(
+        None, description="in place of data.weight: how much a row counts in this task's loss"
+    )
 
 
 Sampler = Literal["auto", "tpe", "gp", "nsga2", "random", "grid"]

@@ -85,11 +85,14 @@ def summarize(spec: Spec, *, features: FeatureSchema | None = None) -> Summary:
     """The summary of `spec`; `features` are those of its encoded rows, None before encoding."""
     sizes = _edge_sizes(spec, features)
     num_configs = space_size(spec)
+    weights = [task.weight or spec.data.weight for task in spec.tasks.values()]
     return Summary(
         name=spec.name,
         tasks=tuple(
-            f"{task.name}: {task.kind}" + (f", given {task.given}" if task.given else "")
-            for task in spec.task_schemas()
+            f"{task.name}: {task.kind}"
+            + (f", given {task.given}" if task.given else "")
+            + (f", weighted by {weight}" if weight else "")
+            for task, weight in zip(spec.task_schemas(), weights, strict=True)
         ),
         objectives=spec.objectives,
         constraints=spec.constraints,

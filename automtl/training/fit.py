@@ -161,7 +161,8 @@ class Trainer:
         rows = self.data.rows("train")
         dependency = self.config.model.dependency
         targets_NK = task_targets(rows.labels_NK, self.data.tasks, dependency=dependency)
-        batches = Batches(rows.ids_NC, rows.numeric_NF, targets_NK, device=self.device)
+        weights = [] if rows.weights_NK is None else [rows.weights_NK]
+        batches = Batches(rows.ids_NC, rows.numeric_NF, targets_NK, *weights, device=self.device)
         if batches.placed == "streamed":
             self._note(
                 f"the rows ({batches.num_bytes / 1e9:.1f} GB) take more than a quarter of the"
@@ -208,9 +209,8 @@ class Trainer:
             torch.manual_seed(self.seed + steps.start)  # dropout reads the global generator
             for number in steps:
                 on_step(number)
-                ids_BC, numeric_BF, targets_BK = next(stream)
-                epochs = number * len(ids_BC) / num_rows
-                loss = stepper.step(ids_BC, numeric_BF, targets_BK, epochs=epochs)
+                batch = next(stream)
+                loss = stepper.step(*batch, epochs=number * len(batch[0]) / num_rows)
                 if number % STEPS_BETWEEN_CHECKS == 0 or number == steps.stop - 1:
                     _check_finite(loss, number)
 

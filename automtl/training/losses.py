@@ -1,8 +1,8 @@
 """The loss of all tasks: masked, weighted, over click space (`none`) or all impressions (`esmm`).
 
-L(t) = Σ_k ω_k(t) Σ_i δ_k^i ℓ_k(x_i) / Σ_i δ_k^i, δ = 1 where task k's label is observed
-(MTCNN: Zhang et al. 2016; PLE: Tang et al. 2020, eq. 9-10). A task without an observed label in
-the batch contributes 0.
+L(t) = Σ_k ω_k(t) Σ_i w_k^i δ_k^i ℓ_k(x_i) / Σ_i w_k^i δ_k^i, δ = 1 where task k's label is observed
+(MTCNN: Zhang et al. 2016; PLE: Tang et al. 2020, eq. 9-10), w the row's weight, 1 without. A task
+without an observed label, or with weights of 0 only, in the batch contributes 0.
 
 Shapes: B rows, K tasks.
 """
@@ -80,9 +80,17 @@ class MultiTaskLoss(nn.Module):
         halves = [0.5 if task.kind == "regression" else 1.0 for task in tasks]
         self.register_buffer("kind_factor_K", torch.tensor(halves))
 
-    def forward(self, logits_BK: Tensor, targets_BK: Tensor, *, epochs: float) -> Tensor:
-        """[B, K] and [B, K] (NaN = not observed), `epochs` trained so far -> a scalar."""
-        loss_K = self.per_task(logits_BK, targets_BK)
+    def forward(
+        self,
+        logits_BK: Tensor,
+        targets_BK: Tensor,
+        weights_BK: Tensor | None = None,
+        *,
+        epochs: float,
+    ) -> Tensor:
+        """[B, K] each (target NaN: not observed; no weights: all 1), `epochs` trained so far -> a
+        scalar."""
+        loss_K = self.per_task(logits_BK, targets_BK, weights_BK)
         if self.log_variance_K is not None:
             precision_K = torch.exp(-self.log_variance_K) * self.kind_factor_K
             return (precision_K * loss_K + self.log_variance_K / 2).sum()
@@ -91,13 +99,19 @@ class MultiTaskLoss(nn.Module):
             weight_K = weight_K * self.decay_K**epochs
         return (weight_K * loss_K).sum()
 
-    def per_task(self, logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
-        """The mean loss of each task over its observed rows, [K]; 0 where there are none."""
+    def per_task(
+        self, logits_BK: Tensor, targets_BK: Tensor, weights_BK: Tensor | None = None
+    ) -> Tensor:
+        """The weighted mean loss of each task over its observed rows, [K]; 0 where none counts."""
         observed_BK = ~torch.isnan(targets_BK)
         target_BK = torch.where(observed_BK, targets_BK, 0.0)
         loss_BK = self._elementwise(logits_BK.float(), target_BK)
         loss_BK = torch.where(observed_BK, loss_BK, 0.0)
-        return loss_BK.sum(0) / observed_BK.sum(0).clamp(min=1)
+        if weights_BK is None:
+            return loss_BK.sum(0) / observed_BK.sum(0).clamp(min=1)
+        weight_BK = torch.where(observed_BK, weights_BK, 0.0)
+        total_K = weight_BK.sum(0)
+        return (weight_BK * loss_BK).sum(0) / torch.where(total_K > 0, total_K, 1.0)
 
     def _elementwise(self, logits_BK: Tensor, target_BK: Tensor) -> Tensor:
         if self.is_joint:

@@ -34,7 +34,13 @@ class Stepper:
         self.tables = build_table_optimizers(config, model)
 
     def step(
-        self, ids_BC: Tensor, numeric_BF: Tensor, targets_BK: Tensor, *, epochs: float
+        self,
+        ids_BC: Tensor,
+        numeric_BF: Tensor,
+        targets_BK: Tensor,
+        weights_BK: Tensor | None = None,
+        *,
+        epochs: float,
     ) -> Tensor:
         """Learns from one batch after `epochs` epochs; -> its loss before that, a scalar."""
         store = self.model.embedding
@@ -42,7 +48,7 @@ class Stepper:
         vectors = store.gather(rows)
         with autocast(self.precision, ids_BC.device):
             logits_BK = self.model.trunk(store.assemble(vectors, ids_BC, numeric_BF))
-        loss = self.loss(logits_BK, targets_BK, epochs=epochs)
+        loss = self.loss(logits_BK, targets_BK, weights_BK, epochs=epochs)
         self.dense.zero_grad()
         loss.backward()
         self.dense.step()

@@ -60,6 +60,7 @@ class InMemoryRows:
     ids_NC: np.ndarray
     numeric_NF: np.ndarray
     labels_NK: np.ndarray
+    weights_NK: np.ndarray | None = None
 
     def __len__(self):
         return len(self.ids_NC)

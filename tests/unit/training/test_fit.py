@@ -1,5 +1,6 @@
 """A trial from its config to its evaluations, on rows in memory."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -202,3 +203,33 @@ def test_a_trial_that_has_been_evaluated_does_not_start_again(monkeypatch):
     fail_steps(monkeypatch, 1)
     with pytest.raises(TrialFailedError, match="out of memory on cpu at batch_size 100"):
         next(evaluations)
+
+
+class WeightedData(InMemoryData):
+    """Rows whose first number is above 0 do not count for `click`."""
+
+    def rows(self, split):
+        rows = super().rows(split)
+        weights = np.ones_like(rows.labels_NK)
+        weights[rows.numeric_NF[:, 0] > 0, 0] = 0.0
+        return dataclasses.replace(rows, weights_NK=weights)
+
+
+class SpoiltData(WeightedData):
+    """Where rows do not count, their labels are wrong."""
+
+    def rows(self, split):
+        rows = super().rows(split)
+        if split == "train":
+            is_out = rows.weights_NK[:, 0] == 0
+            rows.labels_NK[is_out, 0] = 1 - rows.labels_NK[is_out, 0]
+        return rows
+
+
+def test_rows_of_weight_zero_teach_their_task_nothing():
+    tasks = (TaskSchema(name="click"),)
+    _, clean = run(make_config(epochs=0.5), WeightedData(tasks=tasks))
+    _, spoilt = run(make_config(epochs=0.5), SpoiltData(tasks=tasks))
+    _, unweighted = run(make_config(epochs=0.5), InMemoryData(tasks=tasks))
+    assert clean[-1].metrics == spoilt[-1].metrics
+    assert clean[-1].metrics["click.auc"] != unweighted[-1].metrics["click.auc"]

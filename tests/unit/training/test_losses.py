@@ -133,3 +133,49 @@ def test_regression_targets_are_standardised():
     labels = np.array([[14.0, math.e**2], [NAN, math.e]], dtype=np.float32)
     targets = task_targets(labels, tasks, dependency="none")
     np.testing.assert_allclose(targets, [[2.0, 2.0], [NAN, 0.0]], atol=1e-6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.tuples(*[st.floats(-4, 4)] * 3),  # logits
+            st.tuples(*[st.sampled_from([0.0, 1.0, NAN])] * 2, st.sampled_from([-1.0, 0.5, NAN])),
+            st.tuples(*[st.sampled_from([0.0, 0.25, 1.0, 30.0])] * 3),  # weights
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    dependency=st.sampled_from(["none", "esmm"]),
+)
+def test_weights_make_the_loss_a_weighted_mean_over_observed_rows(rows, dependency):
+    tasks = (*PAIR, TaskSchema(name="spend", kind="regression", loss="mse"))
+    expected = []
+    for task in range(3):
+        total, weighted = 0.0, 0.0
+        for logits, targets, weights in rows:
+            if math.isnan(targets[task]):
+                continue
+            if task == 2:
+                loss = (logits[2] - targets[2]) ** 2
+            else:
+                is_joint = task == 1 and dependency == "esmm"
+                p = sigmoid(logits[task]) * (sigmoid(logits[0]) if is_joint else 1)
+                loss = -math.log(p if targets[task] == 1 else 1 - p)
+            total += weights[task]
+            weighted += weights[task] * loss
+        expected.append(weighted / total if total else 0.0)
+    logits, targets, weights = (torch.tensor(part) for part in zip(*rows, strict=True))
+    loss = make_loss(tasks, dependency, loss_weights={"cart": 2.0})
+    got = loss.per_task(logits, targets, weights)
+    torch.testing.assert_close(got, torch.tensor(expected), rtol=1e-4, atol=1e-5)
+    whole = expected[0] + 2 * expected[1] + expected[2]
+    assert float(loss(logits, targets, weights, epochs=0.0)) == pytest.approx(whole, rel=1e-4)
+
+
+def test_equal_weights_change_nothing_whatever_they_are():
+    logits, targets = torch.randn(5, 2), torch.tensor([[1.0, NAN], [0.0, 1.0], [1.0, 0.0]] * 2)[:5]
+    without = make_loss()(logits, targets, epochs=0.0)
+    for weight in (1.0, 1e-3, 1e9):
+        weighted = make_loss()(logits, targets, torch.full((5, 2), weight), epochs=0.0)
+        torch.testing.assert_close(weighted, without)
