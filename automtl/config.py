@@ -67,7 +67,7 @@ EmbeddingOptimizer = Literal["adagrad", "rowwise_adagrad", "adam"]
 Precision = Literal["auto", "fp32", "bf16"]
 TimeUnit = Literal["s", "ms", "us", "ns", "ymd"]  # since 1970; ymd: 20220425
 TimePart = Literal["hour", "weekday"]
-Scale = Literal["standard", "log1p"]  # of a number
+Scale = Literal["standard", "log1p", "quantile", "buckets"]  # of a number
 AgeUnit = Literal["seconds", "minutes", "hours", "days"]
 Config = TypeVar("Config")
 

@@ -26,6 +26,7 @@ from automtl.config import (
 from automtl.data.batch import Batch, Run
 from automtl.data.columns import check_columns
 from automtl.data.expression import label_columns
+from automtl.data.kinds.buckets import Buckets
 from automtl.data.kinds.categorical import categorical_ids
 from automtl.data.kinds.dense import DenseScaling
 from automtl.data.kinds.sequence import sequence_ids
@@ -67,7 +68,7 @@ class Encoder:
     of buckets of the tables without one, scalings of the numeric columns, how times are read, and
     the tasks with their labels (a column or an expression of some) and weights.
 
-    Id columns are those of keys, of calendars, of sequences; numbers those of scalings,
+    Id columns are those of keys, of calendars, of buckets, of sequences; numbers those of scalings,
     of ages, of vectors.
     """
 
@@ -78,6 +79,7 @@ class Encoder:
     hashed: Mapping[str, int]
     scalings: tuple[Scaling, ...]
     calendars: tuple[Calendar, ...] = ()
+    buckets: tuple[Buckets, ...] = ()
     ages: tuple[Age, ...] = ()
     dense: tuple[DenseScaling, ...] = ()
     weight_columns: tuple[str | None, ...] = ()
@@ -86,7 +88,7 @@ class Encoder:
     def columns(self) -> tuple[str, ...]:
         """The columns that `transform` reads."""
         names = [feature.name for feature in self.keyed]
-        names += [scaling.name for scaling in self.scalings]
+        names += [one.name for one in (*self.scalings, *self.buckets)]
         names += [feature.name for feature in self.features.sequence]
         names += [vector.name for vector in self.dense]
         return tuple(dict.fromkeys([*names, *self.time_columns]))
@@ -130,6 +132,7 @@ class Encoder:
             lookup = self.lookups[feature.table]
             parts.append((1, partial(categorical_ids, batch, feature.name, lookup)))
         parts += [(len(one.parts), partial(one.ids, batch)) for one in self.calendars]
+        parts += [(1, partial(one.ids, batch)) for one in self.buckets]
         for sequence in self.features.sequence:
             lookup = self.lookups[sequence.table]
             parts.append((sequence.max_len, partial(sequence_ids, batch, sequence, lookup)))
@@ -188,6 +191,7 @@ class Encoder:
             "hashed": dict(self.hashed),
             "scalings": [to_jsonable(scaling) for scaling in self.scalings],
             "calendars": [to_jsonable(calendar) for calendar in self.calendars],
+            "buckets": [to_jsonable(one) for one in self.buckets],
             "ages": [to_jsonable(age) for age in self.ages],
             "dense": [to_jsonable(vector) for vector in self.dense],
             "weight_columns": list(self.weight_columns),
@@ -207,7 +211,9 @@ class Encoder:
             features = from_jsonable(FeatureSchema, document["features"])
             hashed = {str(table): int(num) for table, num in document["hashed"].items()}
             calendars = tuple(from_jsonable(Calendar, part) for part in document["calendars"])
+            buckets = tuple(from_jsonable(Buckets, part) for part in document["buckets"])
             others = {*hashed, *(table.name for one in calendars for table in one.tables())}
+            others |= {one.name for one in buckets}
             keyed = [table for table in features.tables if table.name not in others]
             vocabularies = _read_vocabularies(directory / VOCABULARY_FILE, keyed)
             encoder = cls(
@@ -218,6 +224,7 @@ class Encoder:
                 hashed=hashed,
                 scalings=tuple(from_jsonable(Scaling, part) for part in document["scalings"]),
                 calendars=calendars,
+                buckets=buckets,
                 ages=tuple(from_jsonable(Age, part) for part in document["ages"]),
                 dense=tuple(from_jsonable(DenseScaling, part) for part in document["dense"]),
                 weight_columns=tuple(document["weight_columns"]),

@@ -21,6 +21,7 @@ from automtl.data.batch import Batch, Run
 from automtl.data.columns import check_columns
 from automtl.data.encode import Encoder
 from automtl.data.expression import label_columns
+from automtl.data.kinds.buckets import BucketsFit
 from automtl.data.kinds.categorical import CategoricalFit
 from automtl.data.kinds.dense import DenseFit
 from automtl.data.kinds.numeric import NumericFit, numeric_features
@@ -62,7 +63,16 @@ class Gathered:
         self._categorical = [
             CategoricalFit(name, is_hashed=name in self._hashed) for name in data.categorical
         ]
-        self._numeric = [NumericFit(name, one.scale) for name, one in data.numeric.items()]
+        self._numeric = [
+            NumericFit(name, one.scale)
+            for name, one in data.numeric.items()
+            if one.scale != "buckets"
+        ]
+        self._buckets = [
+            BucketsFit(name, num_buckets=one.num_buckets)
+            for name, one in data.numeric.items()
+            if one.scale == "buckets"
+        ]
         self._sequence = [
             SequenceFit(
                 SequenceFeature(name=name, table=one.shares or name, max_len=one.max_len),
@@ -96,7 +106,7 @@ class Gathered:
     @property
     def _features(self) -> list[_Fit]:
         """What is gathered for each feature, and of weights, in one order."""
-        plain: list[_Fit] = [*self._categorical, *self._numeric, *self._sequence]
+        plain: list[_Fit] = [*self._categorical, *self._numeric, *self._buckets, *self._sequence]
         return [*plain, *self._calendar, *self._age, *self._dense, self._weights]
 
     def add(self, batch: Batch, side_N: Sides, run: Run | None = None) -> None:
@@ -154,11 +164,12 @@ class Gathered:
             for table, counts in self._counts().items()
             if table not in self._hashed
         }
-        scalings = tuple(one.scaling() for one in self._numeric)
+        sample = self._sample.frame()
+        scalings = tuple(one.scaling(sample[one.name]) for one in self._numeric)
+        buckets = tuple(one.buckets(sample[one.name]) for one in self._buckets)
         calendars = tuple(one.calendar() for one in self._calendar)
         ages = tuple(one.age() for one in self._age)
         dense = tuple(one.scaling() for one in self._dense)
-        sample = self._sample.frame()
         return Encoder(
             features=FeatureSchema(
                 tables=(
@@ -171,6 +182,7 @@ class Gathered:
                         for table in self._counts()
                     ),
                     *(table for one in calendars for table in one.tables()),
+                    *(one.table() for one in buckets),
                 ),
                 categorical=(
                     *(
@@ -178,6 +190,7 @@ class Gathered:
                         for one in self._categorical
                     ),
                     *(feature for one in calendars for feature in one.features()),
+                    *(one.feature() for one in buckets),
                 ),
                 numeric=(
                     *(
@@ -202,6 +215,7 @@ class Gathered:
             hashed=self._hashed,
             scalings=scalings,
             calendars=calendars,
+            buckets=buckets,
             ages=ages,
             dense=dense,
             weight_columns=self._weights.columns(),

@@ -1,4 +1,4 @@
-"""Numeric columns, scaled by what train rows say: standardised, or their logarithm; their bins.
+"""Numeric columns, scaled by what train rows say: standardised, or their logarithm or rank; bins.
 
 Shapes: N rows, U different values.
 """
@@ -22,7 +22,9 @@ __all__ = [
     "finite_array",
     "finite_numbers",
     "fit_edges",
+    "fit_ranks",
     "fit_scaling",
+    "inner_edges",
     "scale",
     "signed_log1p",
 ]
@@ -32,15 +34,19 @@ Floats = npt.NDArray[np.float64]
 # far outside what a network can use, far inside float32
 LARGEST_SCALED = 1e6
 NUM_BINS = 32
+NUM_RANK_BINS = 128  # ranks are exact at both ends of each, and linear between them
 SLACK = 1e-6  # of a row: sums of shares are not exact
 HINT = "name the column under `categorical`, or leave the field empty where there is no number"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
-    """What was fitted on one column: mean and deviation of its values, or of their `signed_log1p`.
+    """What was fitted on one column: mean and deviation of its values, of their `signed_log1p`, or
+    of their ranks in train.
 
-    `indicator`: the column had missing values in train.
+    `indicator`: the column had missing values in train. A rank is the share of train rows below
+    the value, half of those equal to it among them: `ranks` at the `knots`, linear between them,
+    and beyond them as at the nearest.
     """
 
     name: str
@@ -48,6 +54,8 @@ class Scaling:
     mean: float
     std: float
     indicator: bool
+    knots: tuple[float, ...] = ()
+    ranks: tuple[float, ...] = ()
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -56,8 +64,8 @@ class Scaling:
 
 
 class Moments:
-    """Mean and deviation of a column's known values, as `scale` has them; of parts of the rows,
-    then merged.
+    """Mean and deviation of a column's known values, of their logarithm for `log1p`; of parts of
+    the rows, then merged.
 
     Kept in units of the largest value, so that squares neither overflow nor vanish.
     """
@@ -70,7 +78,8 @@ class Moments:
 
     def add(self, numbers: Floats) -> None:
         """Adds what `finite_array` returned."""
-        part, known = Moments(), _on_scale(_known(numbers), self._scale)
+        part, known = Moments(), _known(numbers)
+        known = signed_log1p(known) if self._scale == "log1p" else known
         part._missing = len(numbers) - len(known)
         if len(known):
             part._count = len(known)
@@ -126,6 +135,41 @@ def fit_scaling(column: pl.Series) -> Scaling:
     return moments.scaling(column.name)
 
 
+def fit_ranks(column: pl.Series, *, indicator: bool) -> Scaling:
+    """The scaling by rank of a column, or of a sample of it: knots at the ends of bins that are
+    about equally full, where a value that holds a bin's share has one of its own."""
+    values_U, counts_U = np.unique(_known(finite_array(column)), return_counts=True)
+    share_U = counts_U / max(1, counts_U.sum())
+    rank_U = share_U.cumsum() - share_U / 2
+    last = _last_of_bins(counts_U, NUM_RANK_BINS) if len(values_U) else np.zeros(0, dtype=int)
+    ends = [0, len(values_U) - 1] if len(values_U) else []
+    knots = _distinct(np.concatenate([ends, last, last + 1]).astype(int))
+    rank_U = np.interp(values_U, values_U[knots], rank_U[knots]) if len(knots) else rank_U
+    mean = float(share_U @ rank_U)
+    std = float(np.sqrt(share_U @ (rank_U - mean) ** 2))
+    return Scaling(
+        name=column.name,
+        scale="quantile",
+        mean=mean,
+        std=std if len(values_U) > 1 else 1.0,
+        indicator=indicator,
+        knots=tuple(values_U[knots].tolist()),
+        ranks=tuple(rank_U[knots].tolist()),
+    )
+
+
+def inner_edges(numbers_N: Floats, num_bins: int) -> Floats:
+    """Where known numbers are cut into about `num_bins` bins, half way between two values, rising;
+    see `fit_edges`."""
+    values_U, counts_U = np.unique(_known(numbers_N), return_counts=True)
+    if len(values_U) < 2:
+        return np.zeros(0)
+    last = _last_of_bins(counts_U, num_bins)
+    below, above = values_U[last], values_U[last + 1]
+    between = below / 2 + above / 2
+    return np.where(between > below, between, above)  # of neighbours the middle is one of them
+
+
 def fit_edges(
     column: pl.Series,
     scaling: Scaling,
@@ -141,7 +185,7 @@ def fit_edges(
     the outer ones are the smallest and the largest value, of `bounds` (on the scale) too where the
     column is a sample of the rows that these are of.
     """
-    known = _on_scale(_known(finite_array(column)), scaling.scale)
+    known = _on_scale(_known(finite_array(column)), scaling)
     values_U, counts_U = np.unique(_standardised(known, scaling), return_counts=True)
     if len(values_U) < 2:
         return ()
@@ -161,8 +205,15 @@ def signed_log1p(values_N: Floats) -> Floats:
     return np.sign(values_N) * np.log1p(np.abs(values_N))
 
 
-def _on_scale(values_N: Floats, scale: Scale) -> Floats:
-    return signed_log1p(values_N) if scale == "log1p" else values_N
+def _on_scale(values_N: Floats, scaling: Scaling) -> Floats:
+    match scaling.scale:
+        case "log1p":
+            return signed_log1p(values_N)
+        case "quantile":
+            knots, ranks = scaling.knots or (0.0,), scaling.ranks or (0.0,)  # no train row has any
+            return np.interp(values_N, knots, ranks)
+        case _:
+            return values_N
 
 
 def _standardised(values_N: Floats, scaling: Scaling) -> npt.NDArray[np.float32]:
@@ -207,7 +258,7 @@ def scale(column: pl.Series, scaling: Scaling, *, out: npt.NDArray[np.float32]) 
     """
     numbers_N = finite_array(column)
     missing_N = np.isnan(numbers_N)
-    scaled_N = _standardised(_on_scale(numbers_N, scaling.scale), scaling)
+    scaled_N = _standardised(_on_scale(numbers_N, scaling), scaling)
     if missing_N.any():
         scaled_N[missing_N] = 0
     out[:, 0] = scaled_N

@@ -99,7 +99,7 @@ def _examine(spec: Spec, data: EncodedData, *, max_rows: int) -> Checkup:
         if count
     }
     labels = count_labels(data)
-    features = columns_of(data)
+    features = columns_of(data, numbers=spec.data.numeric)
     columns: list[ColumnFacts] = []
     strengths: list[Strength] = []
     by_task = [

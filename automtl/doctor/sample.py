@@ -8,7 +8,7 @@ Shapes: N rows of a split, J rows looked at, C id columns, F numeric columns, K 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,21 +37,30 @@ class Column:
     num_codes: int
     edges: tuple[float, ...] = ()
     has_indicator: bool = False
+    is_cut: bool = False  # ids of buckets of a number
 
     @property
     def place(self) -> str:
         column, _, what = self.name.rpartition(":")
         if column and what in (*TIME_PARTS, AGE):
             return f"data.time: {column}"
-        return f"data.{self.kind}: {self.name}"
+        return f"data.{'numeric' if self.is_cut else self.kind}: {self.name}"
 
 
-def columns_of(data: EncodedData) -> list[Column]:
-    """The features of `data`, in the order of its matrices; indicators belong to their numbers."""
+def columns_of(data: EncodedData, *, numbers: Container[str] = ()) -> list[Column]:
+    """The features of `data`, in the order of its matrices; indicators belong to their numbers.
+    `numbers` are the columns that the spec names as numbers."""
     features = data.features
     sizes = {table.name: table.num_rows for table in features.tables}
     found = [
-        Column(name=one.name, kind="categorical", first=index, width=1, num_codes=sizes[one.table])
+        Column(
+            name=one.name,
+            kind="categorical",
+            first=index,
+            width=1,
+            num_codes=sizes[one.table],
+            is_cut=one.name in numbers,
+        )
         for index, one in enumerate(features.categorical)
     ]
     first = len(found)

@@ -33,10 +33,7 @@ COLUMN = Text(what="a column name")
 COUNT = Whole(low=1)
 MOST_BUCKETS = 2**31 - 8  # ids are 32-bit integers
 DIRECTORY = Text(pattern=r"(?!\w+://).+", what="a directory, as rows are memory-mapped")
-CUT_BY_A_KNOB = dict.fromkeys(
-    ("quantile", "buckets"),
-    "space.numeric_encoding: buckets or piecewise_linear, which cut numbers at quantiles",
-)
+NUM_BUCKETS = 32
 Column = Annotated[str, COLUMN]
 Count = Annotated[int, COUNT]
 Seed = Annotated[int, Whole(low=0)]
@@ -61,9 +58,13 @@ class CategoricalSpec(Block):
 class NumericSpec(Block):
     """A column of numbers."""
 
-    scale: Annotated[Scale, OneOf(get_args(Scale), meant=CUT_BY_A_KNOB)] = Field(
+    scale: Annotated[Scale, OneOf(get_args(Scale))] = Field(
         "standard",
-        description="what is standardised: the number, or its log1p (of -x mirrored, where x < 0)",
+        description="what is standardised: the number, its log1p (of -x mirrored, where x < 0), or "
+        "quantile, its rank in train; buckets: an id, that of train's quantiles it lies between",
+    )
+    num_buckets: Annotated[int, Whole(low=2, high=1000)] = Field(
+        NUM_BUCKETS, description="for scale: buckets, about equally full"
     )
 
 

@@ -60,7 +60,9 @@ def inputs_of(raw: Raw) -> Iterator[Input]:
             case "categorical":
                 yield Input(feature.column, "categorical", has_table=True)
             case "numeric":
-                yield Input(feature.column, "numeric", has_table=False)
+                is_id = get(block, "scale") == "buckets"
+                kind: Literal["categorical", "numeric"] = "categorical" if is_id else "numeric"
+                yield Input(feature.column, kind, has_table=is_id)
             case "sequence":
                 yield Input(feature.column, "sequence", has_table=not get(block, "shares"))
             case "dense":
@@ -244,6 +246,16 @@ def _buckets(raw: Raw) -> Iterator[Problem]:
                 yield Problem(loc=("data", "categorical", name, key), rule=rule, hint=hint)
 
 
+def _scales(raw: Raw) -> Iterator[Problem]:
+    """Only what is cut has a number of buckets."""
+    columns = get(raw, "data", "numeric")
+    for name, block in columns.items() if isinstance(columns, Mapping) else ():
+        if get(block, "scale") != "buckets" and get(block, "num_buckets", default=32) != 32:
+            rule, hint = "only scale: buckets has buckets", "write scale: buckets, or take it away"
+            loc: Loc = ("data", "numeric", name, "num_buckets")
+            yield Problem(loc=loc, rule=rule, hint=hint, on_key=True)
+
+
 def _split_shares(raw: Raw) -> Iterator[Problem]:
     split = get(raw, "data", "split")
     if not isinstance(split, Mapping) or "column" in split:
@@ -288,6 +300,7 @@ DATA_RULES: tuple[Callable[[Raw], Iterator[Problem]], ...] = (
     _no_leaks,
     _shared_tables,
     _buckets,
+    _scales,
     _times,
     _split_shares,
 )

@@ -171,13 +171,15 @@ def _unsized_features(spec: Spec) -> FeatureSchema:
         for name, one in data.sequence.items()
     )
     parts = [input_name(name, part) for name, one in data.time.items() for part in one.parts]
-    single = [*data.categorical, *parts]
+    cut = [name for name, one in data.numeric.items() if one.scale == "buckets"]
+    numbers = [name for name in data.numeric if name not in cut]
+    single = [*data.categorical, *parts, *cut]
     names = dict.fromkeys([*single, *(one.table for one in sequence)])
     ages = [input_name(name, AGE) for name, one in data.time.items() if one.age_at is not None]
     return FeatureSchema(
         tables=tuple(Table(name=name, num_rows=0) for name in names),
         categorical=tuple(CategoricalFeature(name=name, table=name) for name in single),
-        numeric=tuple(NumericFeature(name=name) for name in [*data.numeric, *ages]),
+        numeric=tuple(NumericFeature(name=name) for name in [*numbers, *ages]),
         sequence=sequence,
     )
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from automtl.config import NumericFeature, Scale
 from automtl.data.batch import Batch
-from automtl.data.scaling import Moments, Scaling, finite_array, fit_edges
+from automtl.data.scaling import Moments, Scaling, finite_array, fit_edges, fit_ranks
 
 __all__ = ["NumericFit", "numeric_features"]
 
@@ -17,7 +17,7 @@ class NumericFit:
     """Adds up what the scaling needs of train rows."""
 
     def __init__(self, name: str, scale: Scale) -> None:
-        self.name, self._moments = name, Moments(scale)
+        self.name, self._scale, self._moments = name, scale, Moments(scale)
 
     def add(self, batch: Batch, rows: npt.NDArray[np.int64] | None) -> None:
         """Adds the train rows of a batch, those numbered `rows` (None: all); checks every row."""
@@ -27,12 +27,17 @@ class NumericFit:
     def merge(self, other: NumericFit) -> None:
         self._moments.merge(other._moments)
 
-    def scaling(self) -> Scaling:
-        return self._moments.scaling(self.name)
+    def scaling(self, sample: pl.Series) -> Scaling:
+        """`sample` is the column in some train rows, by which ranks go."""
+        scaling = self._moments.scaling(self.name)
+        if self._scale == "quantile":
+            return fit_ranks(sample.alias(self.name), indicator=scaling.indicator)
+        return scaling
 
     def edges(self, scaling: Scaling, sample: pl.Series) -> tuple[float, ...]:
         """Of bins that are about equally full; `sample` is the column in some train rows."""
-        return fit_edges(sample, scaling, bounds=self._moments.bounds())
+        bounds = () if self._scale == "quantile" else self._moments.bounds()  # ranks are bounded
+        return fit_edges(sample, scaling, bounds=bounds)
 
 
 def numeric_features(scaling: Scaling, edges: tuple[float, ...]) -> list[NumericFeature]:

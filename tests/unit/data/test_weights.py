@@ -24,8 +24,8 @@ def write(folder, **columns):
     number = np.arange(40)
     rows = {
         "x": number / 3,
-        "click": number // 2 % 2,
-        "buy": number // 4 % 2,
+        "click": number // 4 % 2,
+        "buy": number // 8 % 2,
         "w": number % 5,
         "price": number * 0.5,
         "split": ["train", "train", "valid", "test"] * 10,

@@ -94,10 +94,14 @@ def test_a_right_spec_has_no_problem():
           "space.embedding_dims.vector": "vector has no embeddings of its own; columns that have: "
           "user, item"}),
         ({"data.numeric": {"price": {"scale": "log1p"}, "x": {}}}, {}),
-        ({"data.numeric": {"price": {"scale": "buckets"}, "x": {"scale": "log"}}},
-         {"data.numeric.price.scale": "must be one of standard, log1p, not buckets; write "
-          "space.numeric_encoding: buckets or piecewise_linear, which cut numbers at quantiles",
-          "data.numeric.x.scale": "must be one of standard, log1p, not log; did you mean log1p?"}),
+        ({"data.numeric": {"price": {"scale": "buckets", "num_buckets": 8},
+          "x": {"scale": "quantile"}},
+          "space.embedding_dims": {"price": 4}}, {}),
+        ({"data.numeric": {"price": {"num_buckets": 8}, "x": {"scale": "log"}}},
+         {"data.numeric.price.num_buckets": "only scale: buckets has buckets; write "
+          "scale: buckets, or take it away",
+          "data.numeric.x.scale": "must be one of standard, log1p, quantile, buckets, not log; did "
+          "you mean log1p?"}),
         ({"data.sequence": {"history": {"shares": "itm"}}}, {"data.sequence.history.shares":
           "itm is not a categorical column; did you mean item?"}),
         ({"data.sequence": {"history": {"shares": "price"}}}, {"data.sequence.history.shares":

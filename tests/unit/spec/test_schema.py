@@ -81,7 +81,7 @@ def test_null_is_the_same_as_left_out_where_a_key_is_optional():
           "write it in the block of the family"}),
         ({"space.epochs": 2}, {"space.epochs": "unknown key; it belongs under search"}),
         ({"data": None}, {"data": "holds nothing; its keys: path, encoding, generate, split, "
-          "categorical, numeric, sequence, time, dense, cache"}),
+          "categorical, numeric, sequence, time, dense, weight, cache"}),
         ({"data.cache": "s3://bucket/rows"}, {"data.cache": "must be a directory, as rows are "
           "memory-mapped, not s3://bucket/rows"}),
         ({"trial": "cpu"}, {"trial": "must be a mapping, not cpu; its keys: device, precision, "
