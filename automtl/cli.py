@@ -89,6 +89,7 @@ def validate(spec: SpecPath, overrides: Overrides = None, as_json: AsJson = Fals
     """Show every problem of a spec, or what it will search."""
     from automtl import console
     from automtl.data.cache import find_cached
+    from automtl.doctor.glance import look
     from automtl.spec.load import load_spec
     from automtl.spec.summary import summarize
 
@@ -100,10 +101,14 @@ def validate(spec: SpecPath, overrides: Overrides = None, as_json: AsJson = Fals
             raise typer.Exit(error.exit_code) from None
         raise
     cached = find_cached(loaded)
-    summary = summarize(loaded, features=cached.features if cached else None)
+    widths, warnings = look(loaded)
+    summary = summarize(loaded, features=cached.features if cached else None, list_widths=widths)
     num_rows = cached.num_rows if cached else None
+    for warning in warnings:
+        console.error(f"warning: {warning}")
     if as_json:
-        console.emit(json_text({"valid": True, **summary.to_dict(), "num_rows": num_rows}))
+        more = {"num_rows": num_rows, "warnings": warnings}
+        console.emit(json_text({"valid": True, **summary.to_dict(), **more}))
     else:
         console.emit(console.summary_text(summary, num_rows))
 

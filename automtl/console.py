@@ -222,17 +222,18 @@ def summary_text(summary: SpecSummary, num_rows: Mapping[str, int] | None) -> st
             "space": "infinite (some knobs are continuous)"
             if summary.num_configs is None
             else f"{summary.num_configs:,} configurations",
-            "smallest": _model_text(summary.smallest),
-            "largest": _model_text(summary.largest),
+            "smallest": _model_text(summary.smallest, summary.unsized),
+            "largest": _model_text(summary.largest, summary.unsized),
             "budget": f"{summary.num_trials} trials, epochs: {summary.epochs.removesuffix('.0')}",
         }
     )
 
 
-def _model_text(size: ModelSize) -> str:
+def _model_text(size: ModelSize, unsized: Sequence[str]) -> str:
     dense = text.count(size.params_dense)
     if size.params is None or size.params_embedding is None:
-        return f"{size.model.family}, {dense} dense parameters (embeddings: not known yet)"
+        unknown = ", ".join(["embeddings", *unsized])
+        return f"{size.model.family}, {dense} dense parameters ({unknown}: not known yet)"
     parts = f"{text.count(size.params_embedding)} embedding, {dense} dense"
     return f"{size.model.family}, {text.count(size.params)} parameters ({parts})"
 

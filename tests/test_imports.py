@@ -54,6 +54,13 @@ def test_a_spec_is_looked_at_without_heavy_libraries(arguments):
     assert imported_by(*arguments) == set()
 
 
+def test_the_head_of_a_file_is_looked_at_without_heavy_libraries():
+    spec = ROOT / "search_spaces" / "kuairand.yaml"
+    changed = ["data.split={random: true}", "data.dense=[play_time_ms]"]
+    asked = [part for one in changed for part in ("--set", one)]
+    assert imported_by("validate", str(spec), *asked) == set()
+
+
 def test_a_study_is_looked_at_without_heavy_libraries(run):
     assert imported_by("status", str(run)) == set()
     assert imported_by("pareto", str(run), "--json") == set()

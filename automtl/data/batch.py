@@ -14,9 +14,10 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from automtl.data.arrow_types import is_text
 from automtl.data.columns import ColumnError
 
-__all__ = ["Batch", "Coded", "Run", "is_text"]
+__all__ = ["Batch", "Coded", "Run"]
 
 T = TypeVar("T")
 Run = Callable[[Sequence[Callable[[], Any]]], list[Any]]  # calls them all, perhaps at once
@@ -112,9 +113,3 @@ def _tried(step: Callable[[], T]) -> T | ColumnError:
         return step()
     except ColumnError as error:
         return error
-
-
-def is_text(dtype: pa.DataType) -> bool:
-    """Whether values of this type are text."""
-    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    return any(kind(dtype) for kind in kinds)

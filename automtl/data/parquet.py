@@ -14,11 +14,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from automtl.data.batch import is_text
+from automtl.data.arrow_types import is_text, list_width
 from automtl.data.files import Place, open_bytes
 from automtl.errors import DataError
 
-__all__ = ["ERRORS", "parquet_batches", "parquet_names", "parquet_num_rows", "unreadable"]
+__all__ = [
+    "ERRORS",
+    "parquet_batches",
+    "parquet_list_widths",
+    "parquet_names",
+    "parquet_num_rows",
+    "unreadable",
+]
 
 # what a damaged file may raise: pyarrow's own errors are one of these
 ERRORS = (OSError, ValueError, KeyError, OverflowError, MemoryError, NotImplementedError)
@@ -28,6 +35,13 @@ def parquet_names(file: Place) -> list[str]:
     """The names of its columns, from its footer."""
     with _opened(file) as opened:
         return list(opened.schema_arrow.names)
+
+
+def parquet_list_widths(file: Place) -> dict[str, int]:
+    """Of each column of lists of one length that length, from its footer."""
+    with _opened(file) as opened:
+        widths = {field.name: list_width(field.type) for field in opened.schema_arrow}
+    return {name: width for name, width in widths.items() if width is not None}
 
 
 def parquet_num_rows(file: Place) -> int:

@@ -14,9 +14,10 @@ from pathlib import Path
 import polars as pl
 
 from automtl.data.files import Place, partition, size_of
+from automtl.data.header import SEPARATORS, column_names, separator
 from automtl.data.paths import data_files
 from automtl.data.read import read_frame
-from automtl.data.source import SEPARATORS, FileSource, column_names, separator
+from automtl.data.source import FileSource
 
 __all__ = ["Preview", "preview"]
 

@@ -14,13 +14,14 @@ from typing import Literal
 import polars as pl
 
 from automtl.data.columns import MISSING_NUMBERS, TEXT_DATE, plain
+from automtl.data.header import column_names
 from automtl.data.paths import data_files
 from automtl.data.sequences import SEPARATOR, items
-from automtl.data.source import FileSource, column_names
+from automtl.data.source import FileSource
 from automtl.errors import DataError
 from automtl.spec.column_info import ColumnInfo
 
-__all__ = ["column_names", "describe_columns", "read_frame"]
+__all__ = ["describe_columns", "read_frame"]
 
 Kind = Literal["int", "float", "string", "bool", "list", "date"]
 NUM_EXAMPLES = 5

@@ -13,14 +13,14 @@ import pyarrow as pa
 
 from automtl.data.batch import Batch
 from automtl.data.columns import check_columns
-from automtl.data.delimited import COMPRESSIONS, UTF8, delimited_batches, delimited_names
-from automtl.data.files import Place, partition, size_of, stamp, suffixes_of
-from automtl.data.parquet import parquet_batches, parquet_names, parquet_num_rows
+from automtl.data.delimited import UTF8, delimited_batches
+from automtl.data.files import Place, partition, size_of, stamp
+from automtl.data.header import own_columns, separator
+from automtl.data.parquet import parquet_batches, parquet_num_rows
 from automtl.errors import DataError
 
-__all__ = ["BATCH_ROWS", "FileSource", "FrameSource", "Source", "column_names", "separator"]
+__all__ = ["BATCH_ROWS", "FileSource", "FrameSource", "Source"]
 
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
 BATCH_ROWS = 1 << 16
 
 
@@ -89,7 +89,7 @@ class FileSource:
         types: dict[str, pl.DataType] = {}
         last: pa.Schema | None = None
         for file, size in zip(self._files, sizes, strict=True):
-            names = _own_columns(file, self._encoding)
+            names = own_columns(file, encoding=self._encoding)
             check_columns(columns, [*names, *partition(file)], source=str(file))
             first_row = 0
             for rows, share in self._read(file, columns, names):
@@ -151,35 +151,8 @@ def polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:
     return dict(pl.DataFrame(pl.from_arrow(pa.schema(plain).empty_table())).schema)
 
 
-def column_names(file: Place, *, encoding: str = UTF8) -> list[str]:
-    """The names of one file's columns, from its first bytes or its footer, then those that the
-    directories above it say: `day` in `day=2022-05-01/part-0.parquet`."""
-    return list(dict.fromkeys([*_own_columns(file, encoding), *partition(file)]))
-
-
-def _own_columns(file: Place, encoding: str) -> list[str]:
-    if (text := separator(file)) is None:
-        return parquet_names(file)
-    return delimited_names(file, text, encoding=encoding)
-
-
 def _repeated(value: str, count: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), [value])
-
-
-def separator(file: Place) -> str | None:
-    """The separator of a text file, None for Parquet; raises DataError for another kind."""
-    suffixes = suffixes_of(file)
-    if suffixes and suffixes[-1] in COMPRESSIONS:
-        suffixes.pop()
-    elif suffixes and suffixes[-1] in (".parquet", ".pq"):
-        return None
-    if suffixes and suffixes[-1] in SEPARATORS:
-        return SEPARATORS[suffixes[-1]]
-    raise DataError(
-        f"{file}: unknown kind of file; the name must end in .parquet, .csv or .tsv"
-        " (the last two also with .gz or .zst)"
-    )
 
 
 def _fits(left: pl.DataType, right: pl.DataType) -> bool:

@@ -35,6 +35,8 @@ def _names(spec: Spec) -> list[str]:
     named = [*data.feature_columns]
     if data.path is None:
         return named
-    from automtl.data.read import column_names  # polars: only who looks into a file pays for it
+    from automtl.data.header import column_names  # pyarrow: only who looks into a file pays
 
-    return list(dict.fromkeys([*named, *column_names(spec.data_files()[0])]))
+    return list(
+        dict.fromkeys([*named, *column_names(spec.data_files()[0], encoding=data.encoding)])
+    )

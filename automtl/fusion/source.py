@@ -17,8 +17,8 @@ from automtl.analysis import text
 from automtl.data.build import raw_columns
 from automtl.data.cache import EncodedData, open_data
 from automtl.data.expression import label_columns
+from automtl.data.header import column_names
 from automtl.data.paths import data_files
-from automtl.data.read import column_names
 from automtl.data.synthetic import generate
 from automtl.errors import BundleError, RunError
 from automtl.export.bundle import Bundle

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from automtl.config import (
     AGE,
     CategoricalFeature,
+    DenseFeature,
     Family,
     FeatureSchema,
     ModelConfig,
@@ -53,8 +54,8 @@ class ModelSize:
 class Summary:
     """All that `automtl validate` shows of a good spec.
 
-    `num_configs` is None for a continuous space. Without
-    `has_embedding_sizes` (rows not encoded yet) models are compared by their dense parameters.
+    `num_configs` is None for a continuous space. Without `has_embedding_sizes` (rows not encoded
+    yet) models are compared by their dense parameters, without those of the `unsized` vectors.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Summary:
     num_trials: int
     epochs: str
     has_embedding_sizes: bool
+    unsized: tuple[str, ...]
     smallest: ModelSize
     largest: ModelSize
 
@@ -81,9 +83,16 @@ class Summary:
         return asdict(self) | {"size": self.size}
 
 
-def summarize(spec: Spec, *, features: FeatureSchema | None = None) -> Summary:
-    """The summary of `spec`; `features` are those of its encoded rows, None before encoding."""
-    sizes = _edge_sizes(spec, features)
+def summarize(
+    spec: Spec,
+    *,
+    features: FeatureSchema | None = None,
+    list_widths: Mapping[str, int] | None = None,
+) -> Summary:
+    """The summary of `spec`; `features` are those of its encoded rows, None before encoding.
+    `list_widths` is what the files say of the length of vectors before they are read."""
+    widths = list_widths or {}
+    sizes = _edge_sizes(spec, features, widths)
     num_configs = space_size(spec)
     weights = [task.weight or spec.data.weight for task in spec.tasks.values()]
     return Summary(
@@ -108,15 +117,18 @@ def summarize(spec: Spec, *, features: FeatureSchema | None = None) -> Summary:
         num_trials=spec.search.trials,
         epochs=describe(spec.search.epochs),
         has_embedding_sizes=features is not None,
+        unsized=tuple(name for name in spec.data.dense if not (features or name in widths)),
         smallest=min(sizes, key=_order),
         largest=max(sizes, key=_order),
     )
 
 
-def _edge_sizes(spec: Spec, features: FeatureSchema | None) -> list[ModelSize]:
+def _edge_sizes(
+    spec: Spec, features: FeatureSchema | None, widths: Mapping[str, int]
+) -> list[ModelSize]:
     from automtl.models.cost import costs  # no torch behind it
 
-    counted = features or _unsized_features(spec)
+    counted = features or _unsized_features(spec, widths)
     tasks = spec.task_schemas()
     sizes = []
     for family in spec.space.families:
@@ -163,8 +175,9 @@ def _corners(spec: Spec, family: Family) -> Iterator[ModelConfig]:
             yield ModelConfig(**fields)
 
 
-def _unsized_features(spec: Spec) -> FeatureSchema:
-    """The features of `spec` with empty tables: their widths are known, their rows are not."""
+def _unsized_features(spec: Spec, widths: Mapping[str, int]) -> FeatureSchema:
+    """The features of `spec` with empty tables: their widths are known, their rows are not. A
+    vector without a known length counts nothing."""
     data = spec.data
     sequence = tuple(
         SequenceFeature(name=name, table=one.shares or name, max_len=one.max_len)
@@ -181,6 +194,7 @@ def _unsized_features(spec: Spec) -> FeatureSchema:
         categorical=tuple(CategoricalFeature(name=name, table=name) for name in single),
         numeric=tuple(NumericFeature(name=name) for name in [*numbers, *ages]),
         sequence=sequence,
+        dense=tuple(DenseFeature(name=name, width=widths.get(name, 0)) for name in data.dense),
     )
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 from support.golden import check
 from support.study import make_study
@@ -134,6 +135,37 @@ def test_sizes_count_embeddings_once_the_rows_are_encoded(run):
     assert re.search(
         r"smallest +shared_bottom, [\d.]+k parameters \([\d.]+k embedding, \d+ dense\)", out
     )
+
+
+def vectors(dtype):
+    """A spec over a file with a column of vectors, and the file."""
+    rows = pl.DataFrame({"v": [[0.5] * 8] * 4, "event_date": [1] * 4, "click": [0, 1, 0, 1]})
+    rows.with_columns(pl.col("v").cast(dtype)).write_parquet("rows.parquet")
+    data = "  path: rows.parquet\n  split: {random: true}\n  dense: [v]\n"
+    head, _, tail = SPEC.partition("  generate:")
+    tasks = tail[tail.index("tasks:") :].replace("conversion", "bought")
+    Path("tiny.yaml").write_text(head + data + tasks)
+
+
+def test_vectors_count_in_sizes_where_the_file_says_how_long_they_are(run):
+    found = []
+    for dtype in (pl.Array(pl.Float32, 8), pl.List(pl.Float32)):
+        vectors(dtype)
+        code, out, _ = run("validate", "tiny.yaml", "--json")
+        assert code == 0
+        found.append(json.loads(out))
+    known, unknown = found
+    assert (known["unsized"], unknown["unsized"]) == ([], ["v"])
+    added = known["smallest"]["params_dense"] - unknown["smallest"]["params_dense"]
+    assert added == 8 * 8  # one more input of the expert's eight units for each number
+    assert "dense parameters (embeddings, v: not known yet)" in run("validate", "tiny.yaml")[1]
+
+
+def test_a_random_split_beside_a_time_is_told_at_once(run):
+    vectors(pl.List(pl.Float32))
+    code, _, err = run("validate", "tiny.yaml")
+    assert code == 0
+    assert err.startswith("warning: data.split: is random, but event_date looks like a time")
 
 
 def test_the_summary_as_json_follows_the_overrides(run):

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from automtl.data.header import column_names
 from automtl.data.paths import cache_root, data_files
-from automtl.data.read import column_names, describe_columns, read_frame
+from automtl.data.read import describe_columns, read_frame
 from automtl.errors import DataError
 from automtl.spec.column_info import ColumnInfo
 
