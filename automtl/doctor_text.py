@@ -46,6 +46,9 @@ def _head(found: Checkup) -> dict[str, str]:
     return {
         "checkup": found.name,
         "rows": _sizes(found.num_rows),
+        "where": f"keeps {found.num_read:,} of {found.num_all:,} rows"
+        if found.num_read < found.num_all
+        else "",
         "looked at": f"all labels; of features {_sizes(part)}" if part else "",
         "columns": f"{len(found.columns)} features",
     }

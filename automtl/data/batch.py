@@ -6,6 +6,7 @@ Shapes: N rows of the batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -46,7 +47,8 @@ class Coded:
 class Batch:
     """Rows of one source, `first_row` of it on; `start` counts over all sources, both from 0.
 
-    `done` is the share of all rows that has been read with this batch.
+    `done` is the share of all rows that has been read with this batch. `places` [N] says which
+    rows from `first_row` on these are, where some were left out.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Batch:
         first_row: int = 0,
         start: int = 0,
         done: float = 1.0,
+        places: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self._rows, self._read = rows, dict[str, pl.Series]()
         self.height: int = rows.height if isinstance(rows, pl.DataFrame) else rows.num_rows
@@ -64,6 +67,7 @@ class Batch:
             rows.columns if isinstance(rows, pl.DataFrame) else rows.schema.names
         )
         self.source, self.first_row, self.start, self.done = source, first_row, start, done
+        self._places = places
 
     def __getitem__(self, name: str) -> pl.Series:
         """A column as it is in the source."""
@@ -104,8 +108,34 @@ class Batch:
         tried = [partial(_tried, step) for step in steps]
         results: list[Any] = [step() for step in tried] if run is None else run(tried)
         if errors := [one for one in results if isinstance(one, ColumnError)]:
-            raise ColumnError.at(errors, source=self.source, first_row=self.first_row)
+            at = [self._at_place(one) for one in errors]
+            raise ColumnError.at(at, source=self.source, first_row=self.first_row)
         return results
+
+    def kept(
+        self, is_kept_N: npt.NDArray[np.bool_], columns: Sequence[str], *, start: int
+    ) -> Batch:
+        """Some of its rows with some of its columns, as rows from `start` on."""
+        kept = pl.Series(is_kept_N) if isinstance(self._rows, pl.DataFrame) else pa.array(is_kept_N)
+        return Batch(
+            self._rows.select(list(columns)).filter(kept),
+            source=self.source,
+            first_row=self.first_row,
+            start=start,
+            done=self.done,
+            places=np.flatnonzero(is_kept_N),
+        )
+
+    def _at_place(self, error: ColumnError) -> ColumnError:
+        if self._places is None:
+            return error
+        places = self._places
+        return ColumnError(
+            [
+                one if one.row is None else replace(one, row=int(places[one.row]))
+                for one in error.wrong
+            ]
+        )
 
 
 def _tried(step: Callable[[], T]) -> T | ColumnError:

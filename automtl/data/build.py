@@ -26,7 +26,7 @@ from automtl.data.arrays import ArrayWriter
 from automtl.data.batch import Batch, Run
 from automtl.data.encode import Encoder
 from automtl.data.fit import Gathered, fitted_columns
-from automtl.data.source import FileSource, FrameSource, Source
+from automtl.data.source import FileSource, FrameSource, KeptSource, Source
 from automtl.data.split import (
     SPLITS,
     Splitter,
@@ -37,6 +37,7 @@ from automtl.data.split import (
 )
 from automtl.data.synthetic import generate
 from automtl.data.times import TimeCounts
+from automtl.data.where import Where
 from automtl.errors import DataError
 
 if TYPE_CHECKING:
@@ -188,7 +189,8 @@ def _check_any(num_read: int, spec: Spec) -> None:
         place = spec.data.path
         if spec.data.generate is not None:
             place = f"data.generate {spec.data.generate.name}"
-        raise DataError(f"{place}: has no rows; a search needs train and valid rows")
+        kept = f" of which {spec.data.where!r} is true" if spec.data.where else ""
+        raise DataError(f"{place}: has no rows{kept}; a search needs train and valid rows")
 
 
 def _reported(batches: Iterator[Batch], step: str, report: Report) -> Iterator[Batch]:
@@ -214,11 +216,14 @@ def _call(step: Callable[[], Any]) -> Any:
 
 def open_source(spec: Spec) -> Source:
     """The rows of `spec`, to be read in batches."""
-    data = spec.data
+    data, where = spec.data, None if spec.data.where is None else Where(spec.data.where)
+    source: Source
     if data.path is not None:
-        return FileSource(spec.data_files(), encoding=data.encoding)
-    assert data.generate is not None
-    return FrameSource(generate(data.generate), f"data.generate {data.generate.name}")
+        source = FileSource(spec.data_files(), encoding=data.encoding, where=where)
+    else:
+        assert data.generate is not None
+        source = FrameSource(generate(data.generate), f"data.generate {data.generate.name}")
+    return source if where is None else KeptSource(source, where)
 
 
 def source_columns(spec: Spec) -> list[str]:

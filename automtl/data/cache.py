@@ -90,8 +90,8 @@ class Rows:
 class EncodedData:
     """An open cache. Arrays are mapped when first asked for; writing to them changes no file.
 
-    `fingerprint` is the same wherever equal files lie; `num_rows` is by split; `is_weighted`: the
-    spec names a weight for at least one task.
+    `fingerprint` is the same wherever equal files lie; `num_rows` is by split, and of the `num_all`
+    rows there are `data.where` keeps `num_read`. `is_weighted`: at least one task has weights.
     """
 
     directory: Path
@@ -99,6 +99,8 @@ class EncodedData:
     features: FeatureSchema
     tasks: tuple[TaskSchema, ...]
     num_rows: Mapping[str, int]
+    num_read: int = 0
+    num_all: int = 0
     is_weighted: bool = False
 
     @cached_property
@@ -144,7 +146,7 @@ def open_data(spec: Spec, *, frame: Any = None, report: Report | None = None) ->
     Raises DataError when the rows cannot be used as the spec says (see `build.py`), when a file
     changes while it is read, or when the cache cannot be written; nothing half-written stays.
     """
-    source = None if frame is None else _source_of(frame)
+    source = None if frame is None else _source_of(frame, spec.data.where)
     key = _key(spec, source)
     directory = cache_root(spec.cache_dir()) / key
     if (found := _load_or_none(directory)) is not None:
@@ -181,11 +183,13 @@ def _encode(spec: Spec, source: Source | None, directory: Path, key: str, report
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _source_of(frame: Any) -> Source:
+def _source_of(frame: Any, where: str | None) -> Source:
     from automtl.data.frames import as_polars  # polars: only who has a frame pays for it
-    from automtl.data.source import FrameSource
+    from automtl.data.source import FrameSource, KeptSource
+    from automtl.data.where import Where
 
-    return FrameSource(as_polars(frame), "the frame")
+    source = FrameSource(as_polars(frame), "the frame")
+    return source if where is None else KeptSource(source, Where(where))
 
 
 def _free_bytes(root: Path) -> str:
@@ -212,6 +216,8 @@ def load_cached(directory: Path) -> EncodedData:
             features=from_jsonable(FeatureSchema, meta["features"]),
             tasks=tuple(from_jsonable(TaskSchema, task) for task in meta["tasks"]),
             num_rows=dict(meta["num_rows"]),
+            num_read=int(meta["num_read"]),
+            num_all=int(meta["num_all"]),
             is_weighted=bool(meta["is_weighted"]),
         )
         _check_files(data)
@@ -303,15 +309,17 @@ def _digest(spec: Spec, files: Sequence[object]) -> str:
 
 
 def _build(spec: Spec, source: Source | None, directory: Path, key: str, report: Report) -> None:
-    from automtl.data.build import encode_rows  # polars: only who encodes pays for it
+    from automtl.data.build import encode_rows, open_source  # polars: only who encodes pays for it
 
-    encoded = encode_rows(spec, directory, ARRAYS, source=source, report=report)
+    rows = source or open_source(spec)
+    encoded = encode_rows(spec, directory, ARRAYS, source=rows, report=report)
     encoded.encoder.save(directory / "encoder")
     meta = {
         # a frame's key is of its content already
         "fingerprint": key if source is not None else _fingerprint(spec, report),
         "num_rows": encoded.num_rows,
         "num_read": encoded.num_read,
+        "num_all": getattr(rows, "num_all", encoded.num_read),
         "is_weighted": bool(encoded.encoder.weight_columns),
         "split": encoded.split,
         "features": to_jsonable(encoded.encoder.features),

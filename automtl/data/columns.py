@@ -18,6 +18,7 @@ import polars as pl
 from automtl.errors import DataError
 
 __all__ = [
+    "LARGEST_EXACT",
     "MISSING_NUMBERS",
     "TEXT_DATE",
     "ColumnError",

@@ -1,4 +1,4 @@
-"""What a label's expression says of each row, by polars.
+"""What an expression says of each row, by polars.
 
 Unknown stays unknown, as in SQL: a comparison or a sum with a missing value is missing (so the
 label is not observed), `false and missing` is false; a division by 0 is missing. A column is what
@@ -14,6 +14,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from automtl.data.batch import Batch
@@ -29,7 +31,7 @@ from automtl.data.expression import (
     parse_label,
 )
 
-__all__ = ["BOOLEANS", "label_values"]
+__all__ = ["BOOLEANS", "is_true", "label_values"]
 
 BOOLEANS = {"True": "1", "true": "1", "False": "0", "false": "0"}  # as programs write them
 ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -58,6 +60,15 @@ def label_values(batch: Batch, label: str) -> pl.Series:
     if isinstance(tree, Column):
         return batch[tree.name].alias(label)
     return _Evaluation(batch, label).value(tree, _kind(tree, batch)).alias(label)
+
+
+def is_true(batch: Batch, tree: Expression, text: str) -> npt.NDArray[np.bool_]:
+    """Which rows [N] a part of the expression `text` is true of, not false and not unknown.
+
+    Raises ColumnError as `label_values` does.
+    """
+    truth = _Evaluation(batch, text).value(tree, "truth")
+    return truth.fill_null(value=False).to_numpy()
 
 
 class _Evaluation:

@@ -34,6 +34,7 @@ __all__ = [
     "is_column",
     "label_columns",
     "parse_label",
+    "tree_columns",
 ]
 
 LONGEST = 500  # characters
@@ -117,7 +118,12 @@ def is_column(text: str) -> bool:
 
 def label_columns(text: str) -> tuple[str, ...]:
     """The columns that a `label` needs, each once; raises ExpressionError."""
-    return tuple(dict.fromkeys(_columns(parse_label(text))))
+    return tree_columns(parse_label(text))
+
+
+def tree_columns(tree: Expression) -> tuple[str, ...]:
+    """The columns that it needs, each once."""
+    return tuple(dict.fromkeys(_columns(tree)))
 
 
 def _columns(tree: Expression) -> Iterator[str]:

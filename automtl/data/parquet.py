@@ -6,13 +6,15 @@ is what counting and looking up need (benchmarks/data.py has both readers side b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
 
 from automtl.data.arrow_types import is_text, list_width
 from automtl.data.files import Place, open_bytes
@@ -27,6 +29,7 @@ __all__ = [
     "unreadable",
 ]
 
+Filter = Callable[[pa.Schema], Any]  # a pyarrow expression, or None
 # what a damaged file may raise: pyarrow's own errors are one of these
 ERRORS = (OSError, ValueError, KeyError, OverflowError, MemoryError, NotImplementedError)
 
@@ -51,27 +54,54 @@ def parquet_num_rows(file: Place) -> int:
 
 
 def parquet_batches(
-    file: Place, columns: Sequence[str], *, batch_rows: int
-) -> Iterator[tuple[pa.RecordBatch, float]]:
-    """The rows in order, and the share of them that has been read with each batch.
+    file: Place, columns: Sequence[str], *, batch_rows: int, where: Filter | None = None
+) -> Iterator[tuple[pa.RecordBatch, int, float]]:
+    """The rows in order, the place of the first of each batch in the file, and the share of the
+    file that has been read with it.
 
-    Raises DataError where the file is damaged.
+    `where` makes of the file's schema a filter: row groups of which it can be true of no row, by
+    what the file says of their values, are left out. Raises DataError where the file is damaged.
     """
     with _opened(file) as opened:
         schema = opened.schema_arrow
+        kept = _kept_groups(file, opened, None if where is None else where(schema))
     text = [name for name in columns if is_text(schema.field(name).type)]
     with _opened(file, read_dictionary=text) as opened:
-        batches = opened.iter_batches(batch_rows, columns=list(columns))
-        num_rows, seen = max(1, opened.metadata.num_rows), 0
-        while True:
-            try:
-                batch = next(batches, None)
-            except ERRORS as error:
-                raise unreadable(file, error) from error
-            if batch is None:
-                return
-            seen += batch.num_rows
-            yield batch.select(list(columns)), seen / num_rows
+        num_rows = max(1, opened.metadata.num_rows)
+        for first, groups in _runs(opened.metadata, kept):
+            batches = opened.iter_batches(batch_rows, row_groups=groups, columns=list(columns))
+            while True:
+                try:
+                    batch = next(batches, None)
+                except ERRORS as error:
+                    raise unreadable(file, error) from error
+                if batch is None:
+                    break
+                yield batch.select(list(columns)), first, (first + batch.num_rows) / num_rows
+                first += batch.num_rows
+
+
+def _kept_groups(file: Place, opened: pq.ParquetFile, where: Any) -> set[int]:
+    """The row groups that are read; of a file at a URL all of them."""
+    if where is None or not isinstance(file, Path):
+        return set(range(opened.num_row_groups))
+    fragment = ds.ParquetFileFormat().make_fragment(str(file), LocalFileSystem())
+    return {group.id for group in fragment.subset(where).row_groups}
+
+
+def _runs(metadata: pq.FileMetaData, kept: set[int]) -> Iterator[tuple[int, list[int]]]:
+    """Row groups behind each other that are read, and the place of the first row of each run."""
+    first, groups, place = 0, list[int](), 0
+    for number in range(metadata.num_row_groups):
+        if number in kept:
+            first = first if groups else place
+            groups.append(number)
+        elif groups:
+            yield first, groups
+            groups = []
+        place += metadata.row_group(number).num_rows
+    if groups:
+        yield first, groups
 
 
 @contextmanager

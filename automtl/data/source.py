@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -17,9 +18,10 @@ from automtl.data.delimited import UTF8, delimited_batches
 from automtl.data.files import Place, partition, size_of, stamp
 from automtl.data.header import own_columns, separator
 from automtl.data.parquet import parquet_batches, parquet_num_rows
+from automtl.data.where import Where
 from automtl.errors import DataError
 
-__all__ = ["BATCH_ROWS", "FileSource", "FrameSource", "Source"]
+__all__ = ["BATCH_ROWS", "FileSource", "FrameSource", "KeptSource", "Source"]
 
 BATCH_ROWS = 1 << 16
 
@@ -70,10 +72,16 @@ def _bytes_of(rows: pl.DataFrame) -> bytes:
 
 
 class FileSource:
-    """The rows of all files, one after the other."""
+    """The rows of all files, one after the other.
 
-    def __init__(self, files: Sequence[Place], *, encoding: str = UTF8) -> None:
-        self._files, self._encoding = files, encoding
+    Files and parts of them in which `where` is true of no row are left out, as far as that costs
+    nothing to tell; see `KeptSource` for the rest.
+    """
+
+    def __init__(
+        self, files: Sequence[Place], *, encoding: str = UTF8, where: Where | None = None
+    ) -> None:
+        self._files, self._encoding, self._where = files, encoding, where
 
     def digests(self) -> list[str]:
         return [part for file in self._files for part in stamp(file)]
@@ -90,9 +98,12 @@ class FileSource:
         last: pa.Schema | None = None
         for file, size in zip(self._files, sizes, strict=True):
             names = own_columns(file, encoding=self._encoding)
-            check_columns(columns, [*names, *partition(file)], source=str(file))
-            first_row = 0
-            for rows, share in self._read(file, columns, names):
+            of_all = {name: one for name, one in partition(file).items() if name not in names}
+            check_columns(columns, [*names, *of_all], source=str(file))
+            if self._where is not None and not self._where.may_hold(of_all):
+                before += size
+                continue
+            for rows, first_row, share in self._read(file, columns, names):
                 batch = Batch(
                     rows,
                     source=str(file),
@@ -104,30 +115,33 @@ class FileSource:
                     self._check_types(types, rows, file)
                     last = rows.schema
                 yield batch
-                first_row += batch.height
                 start += batch.height
             before += size
 
     def _read(
         self, file: Place, columns: Sequence[str], names: Sequence[str]
-    ) -> Iterator[tuple[pa.RecordBatch, float]]:
+    ) -> Iterator[tuple[pa.RecordBatch, int, float]]:
         """Columns that the file lacks are those that the directories above it name."""
         of_all = partition(file)
         own = [name for name in columns if name in names] or [*names[:1]]
-        for rows, share in self._read_own(file, own):
+        for rows, first_row, share in self._read_own(file, own):
             added = {
                 name: _repeated(of_all[name], rows.num_rows) for name in columns if name not in own
             }
             arrays = [added[name] if name in added else rows.column(name) for name in columns]
-            yield pa.RecordBatch.from_arrays(arrays, names=list(columns)), share
+            yield pa.RecordBatch.from_arrays(arrays, names=list(columns)), first_row, share
 
     def _read_own(
         self, file: Place, columns: Sequence[str]
-    ) -> Iterator[tuple[pa.RecordBatch, float]]:
-        if (text := separator(file)) is not None:
-            yield from delimited_batches(file, text, columns, encoding=self._encoding)
+    ) -> Iterator[tuple[pa.RecordBatch, int, float]]:
+        if (text := separator(file)) is None:
+            where = None if self._where is None else self._where.filter
+            yield from parquet_batches(file, columns, batch_rows=BATCH_ROWS, where=where)
             return
-        yield from parquet_batches(file, columns, batch_rows=BATCH_ROWS)
+        first_row = 0
+        for rows, share in delimited_batches(file, text, columns, encoding=self._encoding):
+            yield rows, first_row, share
+            first_row += rows.num_rows
 
     def _check_types(
         self, types: dict[str, pl.DataType], rows: pa.RecordBatch, file: Place
@@ -140,6 +154,34 @@ class FileSource:
                     f"{file}: column {name!r} holds {dtype}, in {self._files[0]} it holds {first};"
                     " give the column one type in all files"
                 )
+
+
+class KeptSource:
+    """The rows of another source of which `where` is true; they count from 0 among themselves.
+
+    `num_all` is how many rows the other has, of text files those that were read, after a pass.
+    """
+
+    def __init__(self, source: Source, where: Where) -> None:
+        self._source, self._where = source, where
+        self.num_all = 0
+
+    def digests(self) -> list[str]:
+        return self._source.digests()
+
+    def num_rows(self) -> int | None:
+        return None
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        start, seen = 0, 0
+        for batch in self._source.batches(list(dict.fromkeys([*columns, *self._where.columns]))):
+            seen += batch.height
+            [is_kept_N] = batch.checked([partial(self._where.keeps, batch)])
+            kept = batch.kept(is_kept_N, columns, start=start)
+            start += kept.height
+            yield kept
+        num_rows = self._source.num_rows()
+        self.num_all = seen if num_rows is None else num_rows
 
 
 def polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:

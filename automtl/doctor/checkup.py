@@ -30,12 +30,14 @@ MAX_ROWS_QUICK = 1 << 16  # before a search
 class Checkup:
     """What the rows hold, and what is wrong with them, the worst first.
 
-    `looked_at` is how many rows of each split the features were judged by; labels are counted in
+    Of `num_all` rows `data.where` kept `num_read`. `looked_at` is how many rows of each split the features were judged by; labels are counted in
     all rows. `duplicates` is None where it was not asked for.
     """
 
     name: str
     num_rows: Mapping[str, int]
+    num_read: int
+    num_all: int
     looked_at: Mapping[str, int]
     labels: tuple[LabelCounts, ...]
     columns: tuple[ColumnFacts, ...]
@@ -128,6 +130,8 @@ def _examine(spec: Spec, data: EncodedData, *, max_rows: int) -> Checkup:
     return Checkup(
         name=spec.name,
         num_rows=dict(data.num_rows),
+        num_read=data.num_read,
+        num_all=data.num_all,
         looked_at={split: len(sample) for split, sample in samples.items()},
         labels=labels,
         columns=tuple(columns),

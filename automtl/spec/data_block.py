@@ -212,6 +212,9 @@ class DataSpec(Block):
         UTF8, description="of .csv and .tsv files: utf8, latin1, gb18030, ..."
     )
     generate: GenerateSpec | None = Field(None, description="in place of path: made-up rows")
+    where: Annotated[str | None, Maybe(Text(what="an expression"))] = Field(
+        None, description="only rows of which this is true, such as country == 'DE' and age >= 18"
+    )
     split: SplitSpec = Field(
         description="which rows are train, valid and test", examples=[{"column": "split"}]
     )

@@ -99,13 +99,17 @@ def labels_of(raw: Raw) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _label_texts(raw: Raw) -> Iterator[Problem]:
-    for name, task in tasks_of(raw).items():
-        if isinstance(label := get(task, "label"), str):
+def _expressions(raw: Raw) -> Iterator[Problem]:
+    texts: list[tuple[Loc, Any]] = [(("data", "where"), get(raw, "data", "where"))]
+    texts += [
+        (("tasks", name, "label"), get(task, "label")) for name, task in tasks_of(raw).items()
+    ]
+    for loc, text in texts:
+        if isinstance(text, str):
             try:
-                label_columns(label)
+                label_columns(text)
             except ExpressionError as error:
-                yield Problem(loc=("tasks", name, "label"), rule=error.rule, hint=error.hint)
+                yield Problem(loc=loc, rule=error.rule, hint=error.hint)
 
 
 def generated_columns(generate: Any) -> tuple[str, ...]:
@@ -135,6 +139,9 @@ def _generated(raw: Raw) -> Iterator[Problem]:
         for key in ("column", "time", "group")
     ]
     named += [(get(raw, "data", "weight"), ("data", "weight"), False)]
+    if isinstance(where := get(raw, "data", "where"), str):
+        with suppress(ExpressionError):
+            named += [(column, ("data", "where"), False) for column in label_columns(where)]
     named += [
         (get(task, "weight"), ("tasks", name, "weight"), False)
         for name, task in tasks_of(raw).items()
@@ -294,7 +301,7 @@ def check_files(raw: Raw, base_dir: Path) -> Iterator[Problem]:
 
 DATA_RULES: tuple[Callable[[Raw], Iterator[Problem]], ...] = (
     _source,
-    _label_texts,
+    _expressions,
     _generated,
     _listed_once,
     _no_leaks,

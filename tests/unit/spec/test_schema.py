@@ -80,8 +80,8 @@ def test_null_is_the_same_as_left_out_where_a_key_is_optional():
         ({"space.num_levels": 2}, {"space.num_levels": "unknown key; a knob of ple: "
           "write it in the block of the family"}),
         ({"space.epochs": 2}, {"space.epochs": "unknown key; it belongs under search"}),
-        ({"data": None}, {"data": "holds nothing; its keys: path, encoding, generate, split, "
-          "categorical, numeric, sequence, time, dense, weight, cache"}),
+        ({"data": None}, {"data": "holds nothing; its keys: path, encoding, generate, where, "
+          "split, categorical, numeric, sequence, time, dense, weight, cache"}),
         ({"data.cache": "s3://bucket/rows"}, {"data.cache": "must be a directory, as rows are "
           "memory-mapped, not s3://bucket/rows"}),
         ({"trial": "cpu"}, {"trial": "must be a mapping, not cpu; its keys: device, precision, "
