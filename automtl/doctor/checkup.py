@@ -30,8 +30,9 @@ MAX_ROWS_QUICK = 1 << 16  # before a search
 class Checkup:
     """What the rows hold, and what is wrong with them, the worst first.
 
-    Of `num_all` rows `data.where` kept `num_read`. `looked_at` is how many rows of each split the features were judged by; labels are counted in
-    all rows. `duplicates` is None where it was not asked for.
+    Of `num_all` rows `data.where` kept `num_read`. `looked_at` is how many rows of each split the
+    features were judged by; labels are counted in all rows. `duplicates` is None where it was not
+    asked for.
     """
 
     name: str

@@ -83,7 +83,7 @@ def make_rows():
             "stay": some(rng.exponential(size=NUM_ROWS)),
             "speed": rng.normal(size=NUM_ROWS),
             "shown_at": some(shown_at),
-            "born_at": [shown_at[row] - dt.timedelta(days=int(tab[row])) for row in range(NUM_ROWS)],
+            "born_at": [shown_at[i] - dt.timedelta(days=int(tab[i])) for i in range(NUM_ROWS)],
             "seen": [[f"t{one}", "new"][: one % 3] for one in tab],
             "friends": [[int(one), int(one) + 1] for one in user],
             "text": pl.Series(some(text.tolist()), dtype=pl.List(pl.Float32)),

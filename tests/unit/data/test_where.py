@@ -19,6 +19,7 @@ from automtl.data.parquet import parquet_batches
 from automtl.data.where import Where
 from automtl.errors import DataError
 
+MAY_4 = dt.date(2024, 5, 4)
 CLICK = {"click": {"label": "click"}}
 DATA = {"path": "rows.parquet", "numeric": ["x"]}
 
@@ -46,7 +47,7 @@ def rows(num_rows=80):
     [
         ("tab == 't1' and x > 8", (pl.col("tab") == "t1") & (pl.col("x") > 8)),
         ("tab != 't1'", pl.col("tab") != "t1"),  # what is unknown is not kept
-        ("day >= '2024-05-04' or x < 4", (pl.col("day") >= dt.date(2024, 5, 4)) | (pl.col("x") < 4)),
+        ("day >= '2024-05-04' or x < 4", (pl.col("day") >= MAY_4) | (pl.col("x") < 4)),
         ("x / 2 > 5", pl.col("x") > 10),
     ],
 )  # fmt: skip
