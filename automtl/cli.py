@@ -70,8 +70,11 @@ def init(
         "spec.yaml"
     ),
     data: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Read the columns of this file.")
+        str | None, typer.Option(metavar="FILE", help="Read the columns of this file, or URL.")
     ] = None,
+    encoding: Annotated[
+        str, typer.Option(metavar="NAME", help="Of a text file: latin1, gb18030, ...")
+    ] = "utf8",
     template: Annotated[
         str | None, typer.Option(metavar="NAME", help="Copy one of the specs that come along.")
     ] = None,
@@ -80,7 +83,7 @@ def init(
     from automtl import console
     from automtl.first_spec import write_spec
 
-    write_spec(path, data=data, named=template)
+    write_spec(path, data=data, named=template, encoding=encoding)
     console.emit(f"wrote {path}\nnext: automtl validate {shlex.quote(str(path))}")
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from automtl.config import TaskSchema
+from automtl.data.files import is_url
 from automtl.errors import RunError, UserError
 from automtl.files import written_whole
 from automtl.spec.column_info import is_binary
+from automtl.spec.data_scalars import UTF8, Encoding
 from automtl.spec.guess import Guess, guess, without
+from automtl.spec.problems import BadValueError
 from automtl.spec.template import TEMPLATES, init_spec, template
 
 if TYPE_CHECKING:
@@ -25,17 +28,24 @@ MANY_VALUES = 0.9  # of the names
 MAX_STEPS_UP = 2  # a data file further away is named by its absolute path
 
 
-def write_spec(path: Path, *, data: Path | None, named: str | None) -> None:
-    """Writes to `path` a spec over the columns of `data`, or the template `named`.
+def write_spec(
+    path: Path, *, data: str | Path | None, named: str | None, encoding: str = UTF8
+) -> None:
+    """Writes to `path` a spec over the columns of `data`, a file or a URL whose text is in
+    `encoding`, or the template `named`.
 
     Raises DataError if the file cannot be read, UserError if its columns make no spec or there is
     no such template, RunError if `path` exists or cannot be written. Nothing half-written stays.
     """
     if data is not None and named is not None:
         raise UserError("--data and --template: a spec comes from one of them; give one")
+    try:
+        Encoding().read(encoding)
+    except BadValueError as error:
+        raise UserError(f"--encoding: {error.rule}; {error.hint}") from None
     if path.exists():
         raise RunError(f"{path}: exists already, and a spec is never overwritten; choose another")
-    content = template(named or TEMPLATES[0]) if data is None else _over(data, path)
+    content = template(named or TEMPLATES[0]) if data is None else _over(data, path, encoding)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as aside:
@@ -46,12 +56,12 @@ def write_spec(path: Path, *, data: Path | None, named: str | None) -> None:
         ) from error
 
 
-def _over(data: Path, path: Path) -> str:
+def _over(data: str | Path, path: Path, encoding: str) -> str:
     # polars: only who reads a file pays for it
     from automtl.data.preview import preview
     from automtl.data.read import describe_columns
 
-    rows = preview(data)
+    rows = preview(data, encoding=encoding)
     if rows.is_text and not has_header(rows.frame.columns):
         raise UserError(
             f"{data}: its first line holds values, not names ({', '.join(rows.frame.columns[:4])},"
@@ -60,9 +70,17 @@ def _over(data: Path, path: Path) -> str:
     columns = describe_columns(rows.frame, is_text=rows.is_text)
     found = guess(columns, _together(rows.frame, [one.name for one in columns if is_binary(one)]))
     found = without(found, _leaks(rows.frame, found))
-    relative = Path(os.path.relpath(data.absolute(), path.absolute().parent))
-    place = data.absolute() if relative.parts.count("..") > MAX_STEPS_UP else relative
-    return init_spec(found, place.as_posix(), data.name.split(".")[0], seen=rows.seen)
+    name = PurePosixPath(data).name.split(".")[0]
+    return init_spec(found, _place(data, path), name, seen=rows.seen, encoding=encoding)
+
+
+def _place(data: str | Path, path: Path) -> str:
+    """How the spec names the data: relative to itself where they are near each other."""
+    if isinstance(data, str) and is_url(data):
+        return data
+    absolute = Path(data).absolute()
+    relative = Path(os.path.relpath(absolute, path.absolute().parent))
+    return (absolute if relative.parts.count("..") > MAX_STEPS_UP else relative).as_posix()
 
 
 def has_header(names: Sequence[str]) -> bool:

@@ -31,6 +31,7 @@ __all__ = [
     "IsNull",
     "Negated",
     "Value",
+    "column_text",
     "is_column",
     "label_columns",
     "parse_label",
@@ -114,6 +115,13 @@ def parse_label(text: str) -> Expression:
 def is_column(text: str) -> bool:
     """Whether a `label` is the name of a column, not computed from some."""
     return isinstance(parse_label(text), Column)
+
+
+def column_text(name: str) -> str | None:
+    """How a column is written inside an expression; None where that cannot be."""
+    if re.fullmatch(r"[^\W\d]\w*", name) and name.lower() not in WORDS:
+        return name
+    return None if "]" in name else f"[{name}]"
 
 
 def label_columns(text: str) -> tuple[str, ...]:

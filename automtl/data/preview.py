@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from automtl.data.delimited import UTF8
 from automtl.data.files import Place, partition, size_of
 from automtl.data.header import SEPARATORS, column_names, separator
 from automtl.data.paths import data_files
@@ -39,7 +40,12 @@ class Preview:
     seen: str
 
 
-def preview(paths: str | Path | Sequence[str | Path], *, small_bytes: int = SMALL_BYTES) -> Preview:
+def preview(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    encoding: str = UTF8,
+    small_bytes: int = SMALL_BYTES,
+) -> Preview:
     """Rows of all files, or of some; raises DataError where `read_frame` does.
 
     `small_bytes`: files are read whole if they have no more together.
@@ -50,26 +56,29 @@ def preview(paths: str | Path | Sequence[str | Path], *, small_bytes: int = SMAL
         step = max(1, len(files) // MAX_FILES)
         some = files[::step][:MAX_FILES]
         try:
-            parts = [_part(file, MAX_ROWS // len(some)) for file in some]
+            parts = [_part(file, MAX_ROWS // len(some), encoding) for file in some]
             frame = pl.concat(parts, how="vertical_relaxed")
         except ERRORS:
             pass  # reading it whole says what is wrong with which file, or gets through
         else:
             of_files = f" of {len(some)} of {len(files)} files" if len(files) > 1 else ""
             return Preview(frame=frame, is_text=is_text, seen=f"{frame.height:,} rows{of_files}")
-    frame = read_frame(paths)
+    frame = read_frame(paths, encoding=encoding)
     return Preview(frame=frame, is_text=is_text, seen=f"all {frame.height:,} rows")
 
 
-def _part(file: Place, max_rows: int) -> pl.DataFrame:
+def _part(file: Place, max_rows: int, encoding: str) -> pl.DataFrame:
     """Rows from all over one file, where there is a way into its middle; else its first."""
     if isinstance(file, Path) and not partition(file):
         if separator(file) is None:
             return _runs(file, max_rows)
-        if file.suffix.lower() in SEPARATORS:
+        if (
+            file.suffix.lower() in SEPARATORS and encoding == UTF8
+        ):  # letters may be of several bytes
             return _pieces(file, SEPARATORS[file.suffix.lower()], max_rows)
-    names, parts, missing = column_names(file), list[pl.DataFrame](), max_rows
-    for batch in FileSource([file]).batches(names):
+    names, parts = column_names(file, encoding=encoding), list[pl.DataFrame]()
+    missing = max_rows
+    for batch in FileSource([file], encoding=encoding).batches(names):
         parts.append(batch.frame(names).head(missing))
         missing -= parts[-1].height
         if missing <= 0:

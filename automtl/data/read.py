@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from automtl.data.columns import MISSING_NUMBERS, TEXT_DATE, plain
+from automtl.data.delimited import UTF8
 from automtl.data.header import column_names
 from automtl.data.paths import data_files
 from automtl.data.sequences import SEPARATOR, items
@@ -34,6 +36,7 @@ def read_frame(
     columns: Sequence[str] | None = None,
     *,
     base_dir: Path | None = None,
+    encoding: str = UTF8,
 ) -> pl.DataFrame:
     """The rows of all files, one after the other, with `columns` in that order (None: all).
 
@@ -42,8 +45,12 @@ def read_frame(
     kind, lacks a column, or whose columns do not fit the first file's.
     """
     files = data_files(paths, base_dir=base_dir or Path())
-    wanted = column_names(files[0]) if columns is None else list(dict.fromkeys(columns))
-    parts = [batch.frame(wanted) for batch in FileSource(files).batches(wanted)]
+    wanted = (
+        column_names(files[0], encoding=encoding)
+        if columns is None
+        else list(dict.fromkeys(columns))
+    )
+    parts = [batch.frame(wanted) for batch in FileSource(files, encoding=encoding).batches(wanted)]
     if parts:
         return pl.concat(parts, how="vertical_relaxed")
     return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
@@ -66,13 +73,16 @@ def _describe(raw: pl.Series, *, is_text: bool) -> ColumnInfo | None:
         return None
     if values.dtype.is_float():
         values = values.fill_nan(None)
-    num_null = values.null_count()
+    num_null, width = values.null_count(), None
     if kind == "list":
         try:
-            values = items(values).values
+            found = items(values)
         except DataError:  # lists of lists, of structs
             return None
-        values = _guess_type(values)[1] if is_text else values
+        values = _guess_type(found.values)[1] if is_text else found.values
+        lengths = np.unique(found.length_N[found.length_N > 0])
+        is_vector = values.dtype.is_float() and len(lengths) == 1 and lengths[0] > 1
+        width = int(lengths[0]) if is_vector else None
     known = values.drop_nulls()
     has_order = known.dtype.is_numeric() or kind == "date"
     return ColumnInfo(
@@ -85,6 +95,7 @@ def _describe(raw: pl.Series, *, is_text: bool) -> ColumnInfo | None:
         median=known.median() if known.dtype.is_numeric() else None,
         maximum=known.max() if has_order else None,
         examples=tuple(known.unique(maintain_order=True).head(NUM_EXAMPLES).to_list()),
+        width=width,
     )
 
 

@@ -14,8 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from automtl.config import TaskSchema
+from automtl.data.batch import Batch
 from automtl.data.columns import as_keys, as_numbers
-from automtl.data.evaluate import BOOLEANS
+from automtl.data.evaluate import BOOLEANS, label_values
 from automtl.doctor.leakage import Strength, check_leaks, strength
 from automtl.doctor.sample import Column
 from automtl.errors import DataError
@@ -32,11 +33,12 @@ def raw_leaks(
     categorical: Sequence[str],
     numeric: Sequence[str],
 ) -> dict[str, str]:
-    """By feature, why it is likely a leak; `labels` are the tasks by their label's column."""
+    """By feature, why it is likely a leak; `labels` are the tasks by their label."""
     first_N = np.random.default_rng(0).random(frame.height) < 0.5
     halves = {"train": np.flatnonzero(first_N), "valid": np.flatnonzero(~first_N)}
+    values = {name: numbers(label_values(Batch(frame), name)) for name in labels}
     by_task = {
-        task: {half: numbers(frame[name]).astype(np.float32)[rows] for half, rows in halves.items()}
+        task: {half: values[name].astype(np.float32)[rows] for half, rows in halves.items()}
         for name, task in labels.items()
     }
     found: list[Strength] = []

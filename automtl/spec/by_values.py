@@ -15,12 +15,13 @@ from automtl.spec.column_info import (
     is_time_name,
 )
 
-__all__ = ["MAX_CATEGORIES", "MAX_COUNTED", "id_by_values", "time_by_values"]
+__all__ = ["DATES", "MAX_CATEGORIES", "MAX_COUNTED", "id_by_values", "time_by_values", "times_of"]
 
 MAX_CATEGORIES = 200  # whole numbers with more values than this are quantities, if no ids
 MAX_COUNTED = 50  # the same for what is named after a quantity
 FIRST, LAST = dt.datetime(2000, 1, 1), dt.datetime(2035, 1, 1)
 EPOCH = dt.datetime(1970, 1, 1)
+DATES = "dates"  # written 20220425
 UNITS = {"seconds": 1, "milliseconds": 1000, "microseconds": 1_000_000}
 MIN_REPEATS = 1.1  # rows a value: quantities of a wide range seldom come again
 HASHED = 2**31  # few quantities are larger
@@ -34,18 +35,27 @@ def time_by_values(column: ColumnInfo) -> str:
     All values must be times between 2000 and 2035, as seconds, milliseconds or microseconds since
     1970, or as dates written 20220425.
     """
+    found = times_of(column)
+    if found is None:
+        return ""
+    unit, (first, last, *_) = found
+    said = unit if unit == DATES else f"{unit} since 1970"
+    return f"{said}, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+
+
+def times_of(column: ColumnInfo) -> tuple[str, list[dt.datetime]] | None:
+    """(The unit, or DATES; the smallest, the largest and some other times) of whole numbers."""
     is_quantity = has_word(column, QUANTITIES) and not is_time_name(column.name)
     if column.kind != "int" or is_id_name(column) or is_quantity:
-        return ""
+        return None
     values = [column.minimum, column.maximum, *column.examples]
     if not all(is_number(value) for value in values):
-        return ""
+        return None
     for unit, per_s in UNITS.items():
         if times := _all_of(values, partial(_since_epoch, per_s=per_s)):
-            return f"{unit} since 1970, {times[0]:%Y-%m-%d} to {times[1]:%Y-%m-%d}"
-    if times := _all_of(values, _written_date):
-        return f"dates, {times[0]:%Y-%m-%d} to {times[1]:%Y-%m-%d}"
-    return ""
+            return unit, times
+    times = _all_of(values, _written_date)
+    return (DATES, times) if times else None
 
 
 def _all_of(values: list[int], read: Callable[[int], dt.datetime | None]) -> list[dt.datetime]:

@@ -59,7 +59,8 @@ class ColumnInfo:
     """A column as `data.read.describe_columns` sees it.
 
     `minimum`, `median` and `maximum` are of the items for lists, None for text without an order.
-    `examples` are different values, all of them where there are at most five.
+    `examples` are different values, all of them where there are at most five. `width`: of lists of
+    fractions, how many each has, if all have as many.
     """
 
     name: str
@@ -71,6 +72,7 @@ class ColumnInfo:
     median: Any = None
     maximum: Any = None
     examples: tuple[Any, ...] = ()
+    width: int | None = None
 
 
 # ---- names ---------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from automtl.spec.column_info import (
     words_of,
 )
 from automtl.spec.guess_labels import TaskGuess, Together, guess_tasks, label_columns
+from automtl.spec.guess_times import TimeGuess, guess_times
 
 __all__ = ["ColumnInfo", "Guess", "guess", "without"]
 
@@ -48,6 +49,8 @@ class Guess:
     sequence: dict[str, str | None]
     left_out: dict[str, str]
     by_values: dict[str, str] = field(default_factory=dict)
+    dense: tuple[str, ...] = ()
+    times: TimeGuess = field(default_factory=lambda: TimeGuess(features={}, ages={}))
 
 
 def guess(columns: Sequence[ColumnInfo], together: Together | None = None) -> Guess:
@@ -65,7 +68,9 @@ def guess(columns: Sequence[ColumnInfo], together: Together | None = None) -> Gu
         )
     tasks, more_labels = guess_tasks(labels, together or {})
     taken = {column.name for column in labels}
-    roles: dict[str, list[ColumnInfo]] = {"categorical": [], "numeric": [], "sequence": []}
+    roles: dict[str, list[ColumnInfo]] = {
+        kind: [] for kind in ("categorical", "numeric", "sequence", "dense")
+    }
     left_out = {}
     for column in free:
         if column.name in taken:
@@ -94,6 +99,8 @@ def guess(columns: Sequence[ColumnInfo], together: Together | None = None) -> Gu
         },
         left_out=left_out,
         by_values=by_values,
+        dense=tuple(column.name for column in roles["dense"]),
+        times=guess_times([column for column in columns if column.name not in taken], split),
     )
 
 
@@ -102,7 +109,7 @@ def without(found: Guess, leaks: Mapping[str, str]) -> Guess:
 
     As they are where none would remain: then the reader must decide.
     """
-    features = [*found.categorical, *found.numeric, *found.sequence]
+    features = [*found.categorical, *found.numeric, *found.sequence, *found.dense]
     if all(name in leaks for name in features):
         return found
     shared = {name: shares for name, shares in found.sequence.items() if name not in leaks}
@@ -125,7 +132,7 @@ def _role(column: ColumnInfo) -> tuple[str, str]:
     is_key = has_many and (column.kind == "string" or is_id_name(column) or _counts_up(column))
     match column.kind:
         case "list":
-            return "sequence", ""
+            return ("dense" if column.width else "sequence"), ""
         case _ if column.num_unique <= 1:
             return "", "never changes"
         case _ if has_word(column, OUTCOMES):

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from automtl.config import MODEL_COSTS
+from automtl.data.expression import column_text
 from automtl.spec.column_info import (
     AMOUNTS,
     CLICK,
@@ -21,6 +22,7 @@ from automtl.spec.column_info import (
     has_word,
     is_binary,
     is_id_name,
+    is_number,
 )
 
 __all__ = ["TaskGuess", "Together", "guess_tasks", "label_columns"]
@@ -29,12 +31,16 @@ Together = Mapping[tuple[str, str], int]  # rows in which both labels are 1; (a,
 MAX_TASKS = 3
 MIN_POSITIVES = 20  # in the rows that were looked at: to learn a label, to say what it implies
 IMPLIES = 0.99
+RATINGS = ("rating", "ratings", "stars")
+MAX_STARS, MAX_STEPS = 10, 20
+LIKED = 0.8  # of the highest rating: 4 of 5, 8 of 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskGuess:
-    """A label under a name that a spec accepts; `given` is another task's name, `rate` the share of
-    rows in which it is 1, `why` says what the rows tell of its condition."""
+    """A label, a column or an expression, under a name that a spec accepts; `given` is another
+    task's name, `rate` the share of rows in which it is 1, `why` says what the rows tell of its
+    condition, or what else the column may be."""
 
     name: str
     label: str
@@ -91,7 +97,8 @@ def guess_tasks(
     names = _names(chosen)
     given = {column.name: _condition(column, chosen, together) for column in chosen}
     tasks = [
-        TaskGuess(
+        _liked(column, names[column.name])
+        or TaskGuess(
             name=names[column.name],
             label=column.name,
             is_binary=is_binary(column),
@@ -106,6 +113,19 @@ def guess_tasks(
         for one in reversed(_chain(task, tasks)):
             ordered[one.name] = one
     return tuple(ordered.values()), left_out
+
+
+def _liked(column: ColumnInfo, name: str) -> TaskGuess | None:
+    """Whether a rating is a high one: easier to learn, and what a list is ranked by."""
+    ends, text = (column.minimum, column.maximum), column_text(column.name)
+    is_scale = has_word(column, RATINGS) and column.num_unique <= MAX_STEPS
+    if not is_scale or text is None or not all(is_number(end) for end in ends):
+        return None
+    if not (column.minimum >= 0 and 3 <= column.maximum <= MAX_STARS):
+        return None
+    number = f"to predict the number itself: {name}: {{label: {column.name}, type: regression}}"
+    label = f"{text} >= {int(LIKED * column.maximum)}"
+    return TaskGuess(name="liked", label=label, why=number)
 
 
 def _rate(column: ColumnInfo, together: Together) -> float | None:

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from automtl.errors import UserError
+from automtl.spec.data_scalars import UTF8
 from automtl.spec.guess import Guess
 from automtl.spec.guess_labels import TaskGuess
 from automtl.spec.problems import closest
@@ -35,7 +36,7 @@ name: {name}
 data:
   # a file, a glob or a list, relative to this file
   path: {path}
-  # {why_split}
+{encoding}  # {why_split}
   split: {split}
 """
 SPACE = """\
@@ -67,7 +68,9 @@ search:
 """
 
 
-def init_spec(found: Guess, path: str, name: str, *, seen: str = "the rows") -> str:
+def init_spec(
+    found: Guess, path: str, name: str, *, seen: str = "the rows", encoding: str = UTF8
+) -> str:
     """The text of a spec over the file `path` (as it will stand in the spec), as it was guessed
     from the rows that `seen` describes."""
     named = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_.-") or "search"
@@ -78,6 +81,7 @@ def init_spec(found: Guess, path: str, name: str, *, seen: str = "the rows") -> 
             path=_scalar(path),
             split=_mapping(found.split),
             why_split=_why_split(found),
+            encoding="" if encoding == UTF8 else f"  encoding: {_scalar(encoding)}\n",
         ),
         *_features(found),
         "\n",
@@ -116,12 +120,27 @@ def _features(found: Guess) -> Iterable[str]:
     for column, shares in found.sequence.items():
         block = {"max_len": 10} if shares is None else {"shares": shares, "max_len": 10}
         yield f"    {_scalar(column)}: {_mapping(block)}\n"
+    if found.dense:
+        yield f"  dense:  # vectors of one length\n    {_list(found.dense)}\n"
+    yield from _times(found)
     told = {name: why for name, why in found.by_values.items() if name in found.categorical}
     for why, names in _by_reason(told).items():
         yield from _comment(f"ids by their values ({why}): {names}", indent="  ")
     times = {name: why for name, why in found.by_values.items() if name in found.left_out}
-    for why, names in _by_reason(found.left_out | times).items():
+    used = {*found.times.features, *found.times.ages}
+    left_out = {name: why for name, why in (found.left_out | times).items() if name not in used}
+    for why, names in _by_reason(left_out).items():
         yield from _comment(f"left out ({why}): {names}", indent="  ")
+
+
+def _times(found: Guess) -> Iterable[str]:
+    if found.times.features:
+        yield "  time:  # parts as ids; hours are UTC's unless zone: Asia/Shanghai says otherwise\n"
+    for column, block in found.times.features.items():
+        yield f"    {_scalar(column)}: {_mapping(block)}\n"
+    for column, block in found.times.ages.items():
+        text = f"a time too; if it is known before the row, its age: {_scalar(column)}: "
+        yield from _comment(text + _mapping(block), indent="  ")
 
 
 def _by_reason(columns: Mapping[str, str]) -> dict[str, str]:
@@ -194,6 +213,8 @@ def _weight(task: TaskGuess) -> str:
 def _scalar(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_scalar, value))}]"
     if not isinstance(value, str):
         return str(value)
     is_plain = re.fullmatch(r"(\.{0,2}/)?[A-Za-z_][\w./-]*", value, re.ASCII)

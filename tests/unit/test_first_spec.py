@@ -1,5 +1,6 @@
 """`automtl init`: a spec that runs is written once, and never over another."""
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -64,3 +65,48 @@ def test_bad_input_is_named_and_leaves_nothing(tmp_path):
     with pytest.raises(UserError, match="give one"):
         write_spec(path, data=tmp_path / "rows.parquet", named="synthetic")
     assert not path.parent.exists()
+
+
+def test_times_vectors_and_ratings_become_what_they_can_be(tmp_path):
+    number = np.arange(3000)
+    rng = np.random.default_rng(0)
+    stamps = 1_650_000_000 + number * 900
+    frame = pl.DataFrame(
+        {
+            "user_id": rng.integers(0, 50, 3000),
+            "text": pl.Series(rng.normal(size=(3000, 3)).tolist(), dtype=pl.List(pl.Float32)),
+            "shown_ts": stamps,
+            "born_date": [20220101 + int(one) % 28 for one in number],
+            "stars": rng.integers(1, 6, 3000),
+            "click_time": stamps + 5,
+        }
+    )
+    for name, write in (("rows.parquet", frame.write_parquet), ("rows.csv", None)):
+        if write is None:
+            joined = pl.col("text").list.eval(pl.element().cast(pl.String)).list.join("|")
+            frame.with_columns(joined).write_csv(tmp_path / name)
+        else:
+            write(tmp_path / name)
+        path = tmp_path / f"{name}.yaml"
+        write_spec(path, data=tmp_path / name, named=None)
+        spec, text = load_spec(path), path.read_text()
+        assert list(spec.data.dense) == ["text"]
+        assert list(spec.data.time) == ["shown_ts"], "what happens at a click is known afterwards"
+        assert spec.data.time["shown_ts"].parts == ("hour", "weekday")
+        age = "born_date: {parts: [], age_at: shown_ts, age_in: days, unit: ymd}"
+        assert age in text.replace("\n  # ", " ")
+        assert {name: task.label for name, task in spec.tasks.items()} == {"liked": "stars >= 4"}
+
+
+def test_rows_at_a_url_in_another_encoding(tmp_path, rows):
+    fsspec = pytest.importorskip("fsspec")
+    named = rows.rename({"user_id": "größe"})
+    with fsspec.open("memory://init/rows.csv", "wb") as file:
+        file.write(named.write_csv().encode("latin1"))
+    path = tmp_path / "spec.yaml"
+    write_spec(path, data="memory://init/rows.csv", named=None, encoding="latin1")
+    spec = load_spec(path)
+    assert (spec.data.path, spec.data.encoding) == ("memory://init/rows.csv", "latin1")
+    assert "größe" in {*spec.data.categorical, *spec.data.numeric}
+    with pytest.raises(UserError, match="--encoding: there is no encoding 'klingon'; write utf8"):
+        write_spec(tmp_path / "b.yaml", data="rows.csv", named=None, encoding="klingon")

@@ -94,8 +94,9 @@ def test_ali_express(spec_of):
 
 def test_movie_lens(spec_of):
     spec, text = spec_of(public_sets.movie_lens(), "rows.csv")
-    assert tasks(spec) == {"rating": ("rating", None)}
-    assert spec.tasks["rating"].type == "regression"
+    assert tasks(spec) == {"liked": ("rating >= 4", None)}
+    assert "to predict the number itself: rating: {label: rating, type: regression}" in text
+    assert "rating" not in {*spec.data.numeric, *spec.data.categorical}
     assert spec.data.split.time == "timestamp"
     assert set(spec.data.categorical) == {"userId", "movieId"}
     assert "(seconds since 1970, 2019-" in text

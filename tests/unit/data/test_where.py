@@ -78,7 +78,9 @@ def test_another_where_is_another_cache_and_other_rows(tmp_path):
 
 
 def test_an_error_names_the_row_of_the_file(tmp_path):
-    frame = rows().with_columns(x=pl.when(pl.col("x") == 35).then(pl.lit("many")).otherwise("1"))
+    frame = rows().with_columns(
+        x=pl.when(pl.col("x") == 35).then(pl.lit("many")).otherwise(pl.lit("1"))
+    )
     frame.write_parquet(tmp_path / "rows.parquet", row_group_size=16)
     with pytest.raises(DataError, match=re.escape("column 'x', row 70 (counted from 0): 'many'")):
         open_data(make_spec({**DATA, "where": "day > '2024-05-03'"}, CLICK, tmp_path))
