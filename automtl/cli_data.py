@@ -55,6 +55,9 @@ def prepare(
 
 @app.command()
 def clean(
+    spec: Annotated[
+        Path | None, typer.Option(metavar="SPEC", help="Those where its data.cache says.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; else they are listed.")] = False,
     days: Annotated[
         float, typer.Option(min=0, metavar="N", help="Only what was made so many days ago.")
@@ -64,9 +67,10 @@ def clean(
     from automtl import console
     from automtl.data.paths import cache_root
     from automtl.data.tidy import cache_entries, remove_cache
+    from automtl.spec.load import load_spec
 
-    now = time.time()
-    entries = [one for one in cache_entries(cache_root()) if now - one.made_at >= days * DAY_S]
+    now, root = time.time(), cache_root(None if spec is None else load_spec(spec).cache_dir())
+    entries = [one for one in cache_entries(root) if now - one.made_at >= days * DAY_S]
     lines = []
     for entry in entries:
         rows = "damaged" if entry.num_rows is None else f"{entry.num_rows:,} rows"
@@ -77,7 +81,7 @@ def clean(
             remove_cache(entry)
     total = f"{sum(entry.num_bytes for entry in entries) / 1e6:,.1f} MB"
     done = f"removed {len(entries)} caches" if yes else f"{len(entries)} caches"
-    lines.append(f"{done} in {cache_root()}, {total}")
+    lines.append(f"{done} in {root}, {total}")
     if entries and not yes:
         lines.append("a search encodes its rows anew where they are gone; to remove them: --yes")
     console.emit("\n".join(lines))

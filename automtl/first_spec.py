@@ -42,7 +42,7 @@ def write_spec(
     try:
         Encoding().read(encoding)
     except BadValueError as error:
-        raise UserError(f"--encoding: {error.rule}; {error.hint}") from None
+        raise UserError(f"--encoding: {error}") from None
     if path.exists():
         raise RunError(f"{path}: exists already, and a spec is never overwritten; choose another")
     content = template(named or TEMPLATES[0]) if data is None else _over(data, path, encoding)

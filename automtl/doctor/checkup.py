@@ -16,6 +16,7 @@ from automtl.doctor.labels import LabelCounts, check_labels, check_outside, coun
 from automtl.doctor.leakage import Strength, check_leaks, strength
 from automtl.doctor.sample import Sample, columns_of
 from automtl.doctor.splits import check_split
+from automtl.doctor.vectors import check_vectors, vector_facts
 from automtl.errors import DataError
 from automtl.search.fidelity import count_positives, make_ladder
 from automtl.spec.schema import Spec
@@ -118,8 +119,13 @@ def _examine(spec: Spec, data: EncodedData, *, max_rows: int) -> Checkup:
             for task, task_labels in zip(data.tasks, by_task, strict=True)
             if (one := strength(column, codes, task_labels, task, values_J=values_J)) is not None
         ]
+    vectors = vector_facts(data, max_rows=max_rows)
+    strengths += [told for one in vectors for told in one.strengths]
+    places = {column.name: column.place for column in features}
+    places |= {one.column.name: f"data.dense: {one.column.name}" for one in vectors}
     findings = [
-        *check_leaks(strengths, {column.name: column.place for column in features}),
+        *check_leaks(strengths, places),
+        *check_vectors(vectors),
         *check_labels(labels),
         *check_split(spec),
         *(
@@ -135,7 +141,7 @@ def _examine(spec: Spec, data: EncodedData, *, max_rows: int) -> Checkup:
         num_all=data.num_all,
         looked_at={split: len(sample) for split, sample in samples.items()},
         labels=labels,
-        columns=tuple(columns),
+        columns=(*columns, *(one.column for one in vectors)),
         strengths=tuple(strengths),
         duplicates=None,
         findings=by_severity(findings),

@@ -140,7 +140,7 @@ def total_variation(
 
 def check_column(column: Column, facts: ColumnFacts, split: SplitSpec) -> Iterator[Finding]:
     """Constant, missing, unseen, drifted. `split` is the spec's, by which the rows were split."""
-    place, away = column.place, f"take {column.name} away from data.{column.kind}"
+    place, away = column.place, f"take {column.name} away from {column.place.partition(':')[0]}"
     if facts.top_share == 1:
         says = (
             "has no value in any train row"

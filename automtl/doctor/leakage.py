@@ -23,7 +23,7 @@ from automtl.doctor.finding import Finding, Severity
 from automtl.doctor.order import auc, auc_of_rows, rank_correlation
 from automtl.doctor.sample import Column
 
-__all__ = ["LEAK", "SUSPECT", "Strength", "check_leaks", "strength"]
+__all__ = ["LEAK", "SUSPECT", "Strength", "check_leaks", "score_strength", "strength"]
 
 Floats = NDArray[np.float64]
 LEAK, SUSPECT = 0.99, 0.95
@@ -97,6 +97,26 @@ def strength(
         how=how,
         is_exact=best >= EXACT[task.kind] and rarer >= SURE_OF_A_KIND,
     )
+
+
+def score_strength(
+    feature: str,
+    scores_J: NDArray[np.float32],
+    label_J: NDArray[np.float32],
+    task: TaskSchema,
+    *,
+    how: str,
+) -> Strength | None:
+    """What scores of valid rows tell of one task; None where too few of them have the label."""
+    is_known_J = ~np.isnan(label_J)
+    known_J = label_J[is_known_J].astype(np.float64)
+    rarer = _rarer(known_J, task)
+    if rarer < MIN_OF_A_KIND:
+        return None
+    area = _area(scores_J[is_known_J], known_J, task)
+    area = max(area, 1 - area)
+    is_exact = area >= EXACT[task.kind] and rarer >= SURE_OF_A_KIND
+    return Strength(task=task.name, feature=feature, auc=area, how=how, is_exact=is_exact)
 
 
 def _rarer(label_J: Floats, task: TaskSchema) -> int:

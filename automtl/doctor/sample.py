@@ -126,6 +126,10 @@ class Sample:
         """The standardised numbers [J] of a numeric column; 0 where they are missing."""
         return self._take(self._rows.numeric_NF[:, column.first])
 
+    def numbers(self, first: int, width: int) -> NDArray[np.float32]:
+        """Some columns [J, width] of the matrix of numbers."""
+        return self._take(self._rows.numeric_NF[:, first : first + width])
+
     def is_missing(self, column: Column) -> NDArray[np.bool_]:
         """Where [J] a numeric column has no number; unknown, so False, if train has all."""
         if not column.has_indicator:

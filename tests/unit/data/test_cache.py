@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import pickle
+import resource
 import shutil
 import subprocess
 import sys
@@ -178,6 +179,19 @@ def test_a_failure_leaves_nothing_behind(spec, tmp_path, cache_dir, monkeypatch)
     with pytest.raises(DataError, match=r"cannot be written \(No space left.*set AUTOMTL_CACHE"):
         open_data(spec)
     assert list(cache_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("largest", [300, 1100])  # bytes: of the first array; of a vocabulary
+def test_a_file_that_really_cannot_grow_leaves_nothing_behind(spec, cache_dir, largest):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, limits[1]))
+        with pytest.raises(DataError, match=r"cannot be written .*set AUTOMTL_CACHE"):
+            open_data(spec)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(cache_dir.iterdir()) == []
+    assert dict(open_data(spec).num_rows) == {"train": 30, "valid": 15, "test": 15}
 
 
 def full_disk(*_, **__):

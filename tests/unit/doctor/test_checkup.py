@@ -264,3 +264,47 @@ def test_a_checkup_is_plain_data(tmp_path):
     assert [one["name"] for one in document["columns"]] == [
         "user_id", "item_id", "tag", "history", "price"
     ]  # fmt: skip
+
+
+def vectors(frame, seed=5, width=6):
+    return np.random.default_rng(seed).normal(size=(frame.height, width)).astype(np.float32)
+
+
+def with_vectors(vectors_ND):
+    return healthy().with_columns(v=pl.Series(vectors_ND.tolist(), dtype=pl.List(pl.Float32)))
+
+
+DENSE = {"dense": ["v"]}
+
+
+def test_vectors_without_a_fault_are_no_finding(tmp_path):
+    found = checkup(with_vectors(vectors(healthy())), tmp_path, data=DENSE)
+    assert {check for _, check, _ in told(found)} <= {"few_labels", "rungs"}
+    (facts,) = (one for one in found.columns if one.kind == "dense")
+    assert (facts.name, facts.missing["train"]) == ("v", 0)
+
+
+def test_a_label_inside_a_vector_is_found_by_one_direction(tmp_path):
+    frame = healthy()
+    inside = vectors(frame)
+    inside[:, 2] += 8 * frame["click"].to_numpy()
+    inside[:, 4] -= 8 * frame["click"].to_numpy()
+    found = checkup(with_vectors(inside), tmp_path, data=DENSE)
+    (leak,) = (one for one in found.findings if one.check == "leak")
+    assert (leak.place, leak.severity) in {("data.dense: v", "warning"), ("data.dense: v", "error")}
+    assert "by one direction" in leak.says
+    assert "take v away from data.dense" in leak.write
+
+
+def test_vectors_that_say_nothing(tmp_path):
+    frame = healthy()
+    same = np.tile(vectors(frame)[:1], (frame.height, 1))
+    assert ("warning", "constant", "data.dense: v") in told(
+        checkup(with_vectors(same), tmp_path, data=DENSE)
+    )
+    half = vectors(frame)
+    half[: frame.height // 2] = 0
+    half[:, 3] = 7
+    found = told(checkup(with_vectors(half), tmp_path, data=DENSE))
+    assert ("note", "one_vector", "data.dense: v") in found
+    assert ("note", "still_places", "data.dense: v") in found
