@@ -60,7 +60,8 @@ def _facts(
     feature: DenseFeature, first: int, samples: Mapping[str, Sample], tasks: Sequence[TaskSchema]
 ) -> VectorFacts:
     vectors = {split: one.numbers(first, feature.width) for split, one in samples.items()}
-    is_missing = {split: ~found_JD.any(axis=1) for split, found_JD in vectors.items()}
+    most = max(1, feature.width - 1)  # behind the numbers there may be an indicator
+    is_missing = {split: ~found_JD[:, :most].any(axis=1) for split, found_JD in vectors.items()}
     train_JD = vectors["train"]
     counts = np.unique(row_numbers(_rows(train_JD)), return_counts=True)[1]
     strengths = []

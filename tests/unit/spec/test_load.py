@@ -287,3 +287,55 @@ def test_a_spec_of_usual_length_loads_fast(load):
     started = time.process_time()
     load()
     assert time.process_time() - started < 0.2
+
+
+ROWS = """\
+version: 1
+name: test
+data:
+  path: rows.csv
+  where: price >
+  split: {random: true}
+  weight: 3
+  categorical:
+    user: {hash: 1}
+  numeric:
+    price: {scale: log}
+    speed: {num_buckets: 8}
+  time:
+    shown_at: {parts: [hour, minute], zone: Mars}
+    born_at: {parts: []}
+  dense:
+    text: {width: 3}
+  cache: s3://bucket/rows
+tasks:
+  click: {label: rating >= , weight: [w]}
+objectives: [click.auc, params]
+space:
+  sharing:
+    - {family: shared_bottom}
+"""
+
+
+def test_each_mistake_about_rows_stands_at_its_place(load):
+    with pytest.raises(SpecError) as caught:
+        load(text=ROWS)
+    lines = ROWS.splitlines()
+    found = {
+        one.key: lines[one.line - 1][one.column - 1 :].split("}")[0].split(":")[0]
+        for one in caught.value.diagnostics
+    }
+    assert found == {
+        "data.where": "price >",
+        "data.weight": "3",
+        "data.categorical.user.hash": "1",
+        "data.numeric.price.scale": "log",
+        "data.numeric.speed.num_buckets": "num_buckets",
+        "data.time.shown_at.parts": "[hour, minute], zone",
+        "data.time.shown_at.zone": "Mars",
+        "data.time.born_at": "born_at",
+        "data.dense.text.width": "width",
+        "data.cache": "s3",
+        "tasks.click.label": "rating >= , weight",
+        "tasks.click.weight": "[w]",
+    }
