@@ -36,7 +36,9 @@ EVENTS = (
     "save", "saved", "cart", "subscribe", "subscribed", "hate", "dislike", "report", "enter",
     "label", "target", "response", "income", "churn",
 )  # fmt: skip
-AMOUNTS = ("rating", "ratings", "stars", "score", "spend", "revenue", "amount", "target", "label", "y")
+AMOUNTS = (
+    "rating", "ratings", "stars", "score", "spend", "revenue", "amount", "target", "label", "y",
+)  # fmt: skip
 OUTCOMES = (
     "play_time", "watch_time", "watch_ratio", "play_ratio", "dwell", "stay", "finish", "complete",
     "completion", "revenue", "spend", "weight",

@@ -29,9 +29,9 @@ def guess_times(columns: Sequence[ColumnInfo], split: dict[str, Any]) -> TimeGue
     others at it. What is named after an event or an outcome is known only afterwards."""
     after = (*CLICK, *FUNNEL, *EVENTS, *OUTCOMES)
     found = {
-        column.name: times
+        column.name: read
         for column in columns
-        if not has_word(column, after) and (times := _times(column))
+        if not has_word(column, after) and (read := _times(column))
     }
     row = split.get("time", next(iter(found), None))
     if row not in found:
