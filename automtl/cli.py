@@ -66,7 +66,7 @@ Address = Annotated[
 
 @app.command()
 def init(
-    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="Where to write.")] = Path(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Where to write.")] = Path(
         "spec.yaml"
     ),
     data: Annotated[

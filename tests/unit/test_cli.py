@@ -68,39 +68,6 @@ def study(monkeypatch, tmp_path):
 # ---- help ----------------------------------------------------------------------------------
 
 
-def test_the_commands(run):
-    code, out, err = run("--help")
-    assert (code, err) == (0, "")
-    check("commands.txt", out[out.index("Commands:") :])
-    assert all(len(line) <= 80 for line in out.splitlines())
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "init",
-        "validate",
-        "doctor",
-        "schema",
-        "search",
-        "confirm",
-        "status",
-        "pareto",
-        "report",
-        "export",
-        "predict",
-        "fuse",
-    ],
-)
-def test_every_command_and_option_is_explained(run, command):
-    code, out, _ = run(command, "--help")
-    assert code == 0
-    assert all(len(line) <= 80 for line in out.splitlines())
-    listed = re.findall(r"^  (-{1,2}\S+.*|[A-Z]{2,}.*)$", out, re.MULTILINE)
-    assert listed
-    assert all(re.search(r"\s{2,}\S", line) or line in out for line in listed)
-
-
 def test_the_version(run):
     code, out, _ = run("--version")
     assert code == 0
