@@ -37,6 +37,7 @@ NUM_BUCKETS = 32
 Column = Annotated[str, COLUMN]
 Count = Annotated[int, COUNT]
 Seed = Annotated[int, Whole(low=0)]
+SPLIT_SEED = Field(0, description="another seed, another split")
 Rate = Annotated[float, Real(above=0, below=1)]
 TestShare = Annotated[float, Real(low=0, below=1)]
 
@@ -127,16 +128,16 @@ class GroupSplit(Block):
     group: Column = Field(description="the column that names the group")
     valid: Rate = Field(0.1, description="share of the groups")
     test: TestShare = Field(0.1, description="share of the groups")
-    seed: Seed = 0
+    seed: Seed = SPLIT_SEED
 
 
 class RandomSplit(Block):
     """Every row falls on a side by itself."""
 
-    random: Annotated[Literal[True], Flag(only=True)]
+    random: Annotated[Literal[True], Flag(only=True)] = Field(description="by chance")
     valid: Rate = Field(0.1, description="share of the rows")
     test: TestShare = Field(0.1, description="share of the rows")
-    seed: Seed = 0
+    seed: Seed = SPLIT_SEED
 
 
 SPLITS: Mapping[str, type[Block]] = {
@@ -177,10 +178,10 @@ class ImpressionsSpec(Block):
     """Clicks, and conversions after a click, from a model whose probabilities are known."""
 
     name: Literal["impressions"]
-    num_rows: Count = 100_000
-    seed: Seed = 0
-    num_users: Count = 2000
-    num_items: Count = 500
+    num_rows: Count = Field(100_000, description="rows of all sides together")
+    seed: Seed = Field(0, description="another seed, another world and other rows")
+    num_users: Count = Field(2000, description="different users")
+    num_items: Count = Field(500, description="different items")
     click_rate: Rate = Field(0.2, description="share of the rows")
     conversion_rate: Rate = Field(0.1, description="share of the clicks")
 
@@ -189,12 +190,12 @@ class RegressionPairSpec(Block):
     """Two regression tasks of a chosen correlation (MMoE, Ma et al. 2018, section 3.2)."""
 
     name: Literal["regression_pair"]
-    num_rows: Count = 100_000
-    seed: Seed = 0
+    num_rows: Count = Field(100_000, description="rows of all sides together")
+    seed: Seed = Field(0, description="another seed, another world and other rows")
     correlation: Annotated[float, Real(low=-1, high=1)] = Field(
         0.5, description="cosine between the two tasks' weight vectors"
     )
-    num_features: Annotated[int, Whole(low=2)] = 256
+    num_features: Annotated[int, Whole(low=2)] = Field(256, description="columns of numbers")
 
 
 GenerateSpec = Annotated[ImpressionsSpec | RegressionPairSpec, Discriminator("name")]

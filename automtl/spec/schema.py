@@ -150,10 +150,14 @@ class ConfirmSpec(Block):
 class Spec(Block):
     """A whole search: rows, tasks, what is better, what may vary, and for how long."""
 
-    version: Annotated[Literal[1], OneOf((1,))] = Field(description="of this format", examples=[1])
+    version: Annotated[Literal[1], OneOf((1,))] = Field(
+        description="that of this format", examples=[1]
+    )
     name: Annotated[
         str, Text(pattern=r"[A-Za-z0-9][\w.-]*", what="a name of letters, digits, _, . and -")
-    ] = Field(description="names the run's directory", examples=["my_search"])
+    ] = Field(
+        description="names the run's directory; letters, digits, _, . and -", examples=["my_search"]
+    )
     data: DataSpec = Field(examples=[{"path": "rows.parquet"}])
     tasks: Mapping[str, TaskSpec] = Field(
         description="the labels, each under a name of its own",
@@ -310,4 +314,6 @@ def _with_named_knobs(schema: Any, named: dict[str, dict[str, Any]]) -> Any:
     named.setdefault(json.dumps(options), {"anyOf": options})
     number = list(named).index(json.dumps(options)) + 1
     others = {key: item for key, item in schema.items() if key not in ("anyOf", "title")}
+    if isinstance(fixed := others.get("default"), dict):  # a Fixed; in a spec it is bare
+        others["default"] = fixed["value"]
     return {"$ref": f"#/$defs/Knob{number}", **others}
