@@ -28,7 +28,7 @@ A spec is one YAML file: rows, tasks, what is better, what may vary, and for how
 are mistakes, and `automtl validate SPEC` shows all mistakes at once. `automtl schema` prints the
 same as JSON schema; an editor that speaks YAML completes and checks a spec by its first line:
 
-```yaml
+```
 # yaml-language-server: $schema=./automtl.schema.json
 ```
 
