@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from automtl import __version__, cli_data
+from automtl.cli_completion import answer_shells, completion
 from automtl.cli_doctor import doctor
 from automtl.cli_export import export
 from automtl.cli_options import (
@@ -126,6 +127,9 @@ def schema() -> None:
     from automtl.spec.schema import json_schema
 
     console.emit(json_text(json_schema()))
+
+
+app.command()(completion)
 
 
 # ---- a search ------------------------------------------------------------------------------
@@ -434,6 +438,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # a stream that was replaced, in a test or a notebook
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    answer_shells()
     try:
         app(args=None if arguments is None else list(arguments), prog_name="automtl")
     except SpecError as error:
