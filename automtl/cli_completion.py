@@ -19,7 +19,7 @@ def completion(
     ],
 ) -> None:
     """Print a script that lets a shell complete commands and options."""
-    from typer.completion import get_completion_script
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     from automtl import console
 
@@ -29,6 +29,6 @@ def completion(
 def answer_shells() -> None:
     """Lets the program answer what such a script asks; costs nothing where none asks."""
     if VARIABLE in os.environ:
-        from typer.completion import completion_init
+        from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()
