@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from automtl.cli_options import AsJson, json_text
 from automtl.data.sets.registry import DEFAULT_OUT, SETS, public_set
 
 __all__ = ["app"]
@@ -62,6 +63,7 @@ def clean(
     days: Annotated[
         float, typer.Option(min=0, metavar="N", help="Only what was made so many days ago.")
     ] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """List the caches of encoded rows, or remove them."""
     from automtl import console
@@ -71,14 +73,27 @@ def clean(
 
     now, root = time.time(), cache_root(None if spec is None else load_spec(spec).cache_dir())
     entries = [one for one in cache_entries(root) if now - one.made_at >= days * DAY_S]
+    if yes:
+        for entry in entries:
+            remove_cache(entry)
+    if as_json:
+        caches = [
+            {
+                "directory": str(entry.directory),
+                "num_bytes": entry.num_bytes,
+                "num_rows": entry.num_rows,
+                "made_at": entry.made_at,
+            }
+            for entry in entries
+        ]
+        console.emit(json_text({"removed": yes, "caches": caches}))
+        return
     lines = []
     for entry in entries:
         rows = "damaged" if entry.num_rows is None else f"{entry.num_rows:,} rows"
         age = (now - entry.made_at) / DAY_S
         size = f"{entry.num_bytes / 1e6:,.1f} MB"
         lines.append(f"{entry.directory.name[:16]}  {size:>14}  {age:6.1f} days old  {rows}")
-        if yes:
-            remove_cache(entry)
     total = f"{sum(entry.num_bytes for entry in entries) / 1e6:,.1f} MB"
     done = f"removed {len(entries)} caches" if yes else f"{len(entries)} caches"
     lines.append(f"{done} in {root}, {total}")

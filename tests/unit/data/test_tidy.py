@@ -1,5 +1,6 @@
 """What `automtl data clean` lists and removes: caches, whole or damaged, and nothing else."""
 
+import json
 import os
 import time
 
@@ -61,3 +62,13 @@ def test_nothing_is_removed_unless_asked_for(spec, capsys):
     os.utime(directory, (two_days_ago, two_days_ago))
     assert "removed 1 caches" in clean(capsys, "--yes", "--days", "2")
     assert not directory.exists()
+
+
+def test_caches_as_json(spec, capsys):
+    directory = open_data(spec).directory
+    listed = json.loads(clean(capsys, "--json"))
+    (cache,) = listed["caches"]
+    assert (listed["removed"], cache["directory"], cache["num_rows"]) == (False, str(directory), 40)
+    assert cache["num_bytes"] > 0
+    assert json.loads(clean(capsys, "--json", "--yes")) == listed | {"removed": True}
+    assert json.loads(clean(capsys, "--json"))["caches"] == []
