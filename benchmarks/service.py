@@ -30,9 +30,10 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from automtl.export.bundle import Bundle, export_bundle
+from automtl.export.bundle import Bundle
 from automtl.export.pick import pick
 from automtl.export.predict import predict_file
+from automtl.export.write import export_bundle
 from automtl.search.run import run_search
 from automtl.spec.load import load_spec
 

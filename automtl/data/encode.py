@@ -88,7 +88,8 @@ class Encoder:
     def columns(self) -> tuple[str, ...]:
         """The columns that `transform` reads."""
         names = [feature.name for feature in self.keyed]
-        names += [one.name for one in (*self.scalings, *self.buckets)]
+        names += [scaling.name for scaling in self.scalings]
+        names += [buckets.name for buckets in self.buckets]
         names += [feature.name for feature in self.features.sequence]
         names += [vector.name for vector in self.dense]
         return tuple(dict.fromkeys([*names, *self.time_columns]))

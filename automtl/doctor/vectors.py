@@ -90,7 +90,10 @@ def _direction(train_JD: Vectors, label_J: NDArray[np.float32]) -> Vectors:
     """How each place [D] goes with the label, where that is known."""
     is_known_J = ~np.isnan(label_J)
     known_J = label_J[is_known_J]
-    return (known_J - known_J.mean()) @ train_JD[is_known_J] if known_J.size else train_JD[0] * 0
+    if not known_J.size:
+        return np.zeros(train_JD.shape[1], dtype=np.float32)
+    direction_D: Vectors = (known_J - known_J.mean()) @ train_JD[is_known_J]
+    return direction_D
 
 
 def _rows(vectors_JD: Vectors) -> Rows:

@@ -162,10 +162,8 @@ def _inputs(encoder: Encoder) -> tuple[InputColumn, ...]:
     features = encoder.features
     return (
         *(InputColumn(name=one.name, kind="categorical") for one in encoder.keyed),
-        *(
-            InputColumn(name=one.name, kind="numeric")
-            for one in (*encoder.scalings, *encoder.buckets)
-        ),
+        *(InputColumn(name=one.name, kind="numeric") for one in encoder.scalings),
+        *(InputColumn(name=one.name, kind="numeric") for one in encoder.buckets),
         *(
             InputColumn(name=one.name, kind="sequence", length=one.max_len)
             for one in features.sequence

@@ -15,9 +15,9 @@ import polars as pl
 from automtl.data.ahead import ahead
 from automtl.data.batch import Batch
 from automtl.data.encode import Inputs
+from automtl.data.header import column_names
 from automtl.data.paths import data_files
 from automtl.data.scaling import finite_array
-from automtl.data.source import column_names
 from automtl.errors import BundleError
 from automtl.export.blocks import score_rows, single_threaded
 from automtl.export.bundle import Bundle

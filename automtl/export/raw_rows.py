@@ -10,7 +10,8 @@ import pyarrow as pa
 from automtl.data.batch import Batch
 from automtl.data.columns import did_you_mean
 from automtl.data.files import Place, size_of
-from automtl.data.source import FileSource, column_names
+from automtl.data.header import column_names
+from automtl.data.source import FileSource
 from automtl.errors import DataError
 
 __all__ = ["RawRows"]

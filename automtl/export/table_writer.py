@@ -100,7 +100,7 @@ def _fitted(frame: pl.DataFrame, schema: pl.Schema, out: Path) -> pl.DataFrame:
     if frame.schema == schema:
         return frame
     try:
-        return frame.cast(dict(schema))
+        return frame.cast(schema)
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise BundleError(

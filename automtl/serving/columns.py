@@ -53,8 +53,8 @@ def column_of(name: str, kinds: Sequence[Kind], values: Sequence[Any]) -> pl.Ser
     types = frozenset(map(type, values)) - NONE
     allowed = takes(kinds)
     if not types <= allowed:
-        row = next(row for row, one in enumerate(values) if type(one) not in allowed | NONE)
-        return Problem(row=row, column=name, value=shown(values[row]), rule=_rule(kinds, allowed))
+        bad = next(row for row, one in enumerate(values) if type(one) not in allowed | NONE)
+        return Problem(row=bad, column=name, value=shown(values[bad]), rule=_rule(kinds, allowed))
     if types == {list}:
         return _lists(name, kinds[0], values)
     if (row := _beyond(values, types)) is not None:

@@ -65,7 +65,9 @@ class RowReader:
         ]
         if problems:
             raise RequestError.of_values(problems)
-        by_column = {name: [row.get(name, ABSENT) for row in rows] for name in self._kinds}
+        by_column: dict[str, Sequence[Any]] = {
+            name: [row.get(name, ABSENT) for row in rows] for name in self._kinds
+        }
         for name, values in by_column.items():
             if ABSENT not in values:
                 continue

@@ -173,7 +173,8 @@ def _session(
 
 def _hparams(knobs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bool | float | str]]:
     """(TensorBoard's type, value) by plain names: numbers and switches as such, others as text."""
-    kinds, values = {}, {}
+    kinds: dict[str, Any] = {}
+    values: dict[str, bool | float | str] = {}
     for key, value in knobs.items():
         name = plain_name(key, NAME)
         match value:

@@ -8,9 +8,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from automtl.data.cache import open_data
-from automtl.export.bundle import export_bundle
 from automtl.export.pick import pick
 from automtl.export.predict import predict_file
+from automtl.export.write import export_bundle
 from automtl.search.run import run_search
 from automtl.spec.schema import Spec
 

@@ -54,7 +54,7 @@ class Graph:
 
     def add(self, op: str, *inputs: str, name: str = "", **attributes: int | Sequence[int]) -> str:
         """A node with one output; `name` is the output's."""
-        [output] = self.add_many(op, *inputs, names=[name] if name else None, **attributes)
+        [output] = self._add(op, inputs, 1, [name] if name else None, attributes)
         return output
 
     def add_many(
@@ -66,6 +66,16 @@ class Graph:
         **attributes: int | Sequence[int],
     ) -> list[str]:
         """A node with several outputs."""
+        return self._add(op, inputs, num_outputs, names, attributes)
+
+    def _add(
+        self,
+        op: str,
+        inputs: Sequence[str],
+        num_outputs: int,
+        names: list[str] | None,
+        attributes: Mapping[str, int | Sequence[int]],
+    ) -> list[str]:
         node = NodeProto(op_type=op, name=f"{self.scope}{op}_{len(self.proto.node)}")
         node.input.extend(inputs)
         stem = node.name

@@ -5,8 +5,9 @@ import pytest
 from support.service import Service
 from support.shop import write_shop
 
-from automtl.export.bundle import Bundle, export_bundle
+from automtl.export.bundle import Bundle
 from automtl.export.pick import pick
+from automtl.export.write import export_bundle
 from automtl.search.run import run_search
 from automtl.serving.app import Limits, make_app
 from automtl.spec.load import load_spec
