@@ -265,7 +265,7 @@ def read_manifest(directory: Path) -> Manifest:
 
 
 def _check_tasks(path: Path, manifest: Manifest) -> None:
-    """BundleError unless conditions end, units are numbers, and outputs are those of the tasks."""
+    """BundleError unless conditions end, units are numbers, and the outputs are those of tasks."""
     before: set[str] = set()
     waiting = list(manifest.tasks)
     while ready := [task for task in waiting if task.given is None or task.given in before]:

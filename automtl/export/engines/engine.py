@@ -21,7 +21,7 @@ EXTRA_HINT = 'pip install "automtl[onnx]"'
 
 
 class Engine(Protocol):
-    """A model that is ready. Scores of a row depend on nothing but the row."""
+    """A model that is ready."""
 
     @property
     def name(self) -> EngineName: ...

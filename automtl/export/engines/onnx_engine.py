@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from automtl.data.encode import Inputs
 from automtl.errors import BundleError
@@ -22,13 +23,21 @@ from automtl.export.tensors import check_finite, read_spans
 
 __all__ = ["OnnxEngine"]
 
+T = TypeVar("T", bound=np.generic)
+
 BATCH_SIZE = 2048  # activations of more rows leave the processor's cache
+# the last rows of a batch that does not fill the processor's vectors are computed by other
+# instructions, and come out otherwise in the last digit
+LANES = 16
 ERRORS_ONLY = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OnnxEngine:
-    """A session over model.onnx. The weights are mapped from their file, not read into memory."""
+    """A session over model.onnx. The weights are mapped from their file, not read into memory.
+
+    A row has the same score, bit for bit, whatever rows are scored with it.
+    """
 
     session: onnxruntime.InferenceSession
     outputs: tuple[OutputColumn, ...]
@@ -61,12 +70,16 @@ class OnnxEngine:
         predictions = {one.prediction: np.empty(num_rows, dtype=np.float32) for one in self.outputs}
         for start in range(0, num_rows, BATCH_SIZE):
             batch = slice(start, start + BATCH_SIZE)
-            fed = {
-                IDS: np.ascontiguousarray(inputs.ids_NC[batch]),
-                NUMBERS: np.ascontiguousarray(inputs.numeric_NF[batch]),
-            }
-            for values_N, values_B in zip(
-                predictions.values(), self.session.run(names, fed), strict=True
-            ):
-                values_N[batch] = values_B
+            fed = {IDS: _filled(inputs.ids_NC[batch]), NUMBERS: _filled(inputs.numeric_NF[batch])}
+            scores = self.session.run(names, fed)
+            for values_N, values_B in zip(predictions.values(), scores, strict=True):
+                values_N[batch] = values_B[: min(BATCH_SIZE, num_rows - start)]
         return predictions
+
+
+def _filled(rows_BC: NDArray[T]) -> NDArray[T]:
+    """The rows, and the first one again behind them, up to a multiple of LANES."""
+    missing = -len(rows_BC) % LANES
+    if not missing:
+        return np.ascontiguousarray(rows_BC)
+    return np.concatenate([rows_BC, np.repeat(rows_BC[:1], missing, axis=0)])
