@@ -27,7 +27,7 @@ class Engine(Protocol):
     def name(self) -> EngineName: ...
 
     def predict(self, inputs: Inputs) -> Predictions:
-        """[N] float32 for each `OutputColumn.prediction`; no row is a row too few."""
+        """[N] float32 for each `OutputColumn.prediction`, of one row or more."""
 
 
 def has_onnx() -> bool:

@@ -65,7 +65,14 @@ def assert_same(directory, model, features=FEATURES, tasks=TASKS, rows=ROWS):
         few = onnx.predict(part(rows, 0, num_rows))
         first = {name: values[:num_rows] for name, values in expected.items()}
         assert largest_difference(first, few, tasks) <= TOLERANCE
-    assert all(values.shape == (0,) for values in onnx.predict(part(rows, 0, 0)).values())
+    # the graph as other programs run it, with a row and with none
+    for num_rows in (1, 0):
+        few = part(rows, 0, num_rows)
+        raw = onnx.session.run(None, {"ids": few.ids_NC, "numbers": few.numeric_NF})
+        assert [values.shape for values in raw] == [(num_rows,)] * len(expected)
+        found = dict(zip(expected, raw, strict=True))
+        first = {name: values[:num_rows] for name, values in expected.items()}
+        assert largest_difference(first, found, tasks) <= TOLERANCE
 
 
 @pytest.mark.parametrize("dependency", ["none", "esmm"])
