@@ -38,10 +38,11 @@ class Coded:
     @cached_property
     def codes_N(self) -> npt.NDArray[np.int32]:
         """The place of each row's value; `len(values)` where it has none."""
-        codes = self._array.indices.cast(pa.int32())
-        if codes.null_count:
+        # by polars: a pyarrow scalar, and so its `fill_null`, imports pandas
+        codes = pl.Series(pl.from_arrow(self._array.indices)).cast(pl.Int32)
+        if codes.null_count():
             codes = codes.fill_null(len(self._array.dictionary))
-        return np.asarray(codes.to_numpy())
+        return codes.to_numpy()
 
 
 class Batch:

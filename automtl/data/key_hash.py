@@ -23,8 +23,8 @@ PRIME = np.uint64(0x100000001B3)
 
 def key_hashes(keys: pl.Series) -> npt.NDArray[np.uint64]:
     """The hash [N] of each text; that of the empty text where there is none."""
-    array = keys.rechunk().to_arrow().cast(pa.large_string())
-    _, offsets, text = array.fill_null("").buffers()
+    array = keys.fill_null("").rechunk().to_arrow().cast(pa.large_string())
+    _, offsets, text = array.buffers()
     starts_N, bytes_M = np.zeros(len(keys) + 1, dtype=np.int64), np.zeros(0, dtype=np.uint8)
     if len(keys):
         starts_N = np.frombuffer(offsets, dtype=np.int64)[: len(keys) + 1]
