@@ -34,8 +34,9 @@ def score_rows(bundle: Bundle, inputs: Inputs, *, pool: Executor | None = None) 
     num_rows = len(inputs.ids_NC)
     if not num_rows:
         return bundle.score(inputs)
-    run = map if pool is None else pool.map
-    return pl.concat(run(bundle.score, _blocks(inputs))).head(num_rows)
+    blocks = _blocks(inputs)
+    parts = map(bundle.score, blocks) if pool is None else pool.map(bundle.score, blocks)
+    return pl.concat(parts).head(num_rows)
 
 
 @contextmanager

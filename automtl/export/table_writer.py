@@ -46,7 +46,10 @@ def table_written(out: Path) -> Iterator[TableWriter]:
     with ExitStack() as whole, ExitStack() as opened:
         aside = whole.enter_context(written_whole(out))
         is_parquet = out.suffix.lower() == ".parquet"
-        yield (_Parquet if is_parquet else _Text)(aside, out, opened)
+        table: TableWriter = (
+            _Parquet(aside, out, opened) if is_parquet else _Text(aside, out, opened)
+        )
+        yield table
         with _told(out):
             opened.close()
             whole.close()

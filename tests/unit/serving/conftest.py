@@ -1,5 +1,7 @@
 """One exported model, small and quick, and a service of it without a socket."""
 
+import functools
+
 import polars as pl
 import pytest
 from support.service import Service
@@ -33,8 +35,11 @@ def rows(shop):
     return pl.read_parquet(shop / "rows.parquet")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def served(bundle):
+    """A service with some limits; one for all tests that ask for the same."""
+
+    @functools.cache
     def make(**limits):
         return Service(make_app(bundle, engine="torch", limits=Limits(**limits)))
 

@@ -291,7 +291,7 @@ def answered(service, body):
 
 FEW = settings(
     max_examples=40,  # each goes through the whole application
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.too_slow],
 )
 ROWS = st.lists(
     st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, VALUES)), min_size=1, max_size=3
