@@ -65,10 +65,11 @@ def standing(study: Study) -> Standing:
     trials, front = study.trials(), study.front()
     trace = study.hypervolume_trace()
     ended = {s: sum(r.state == s for r in trials) for s in ("complete", "pruned", "failed")}
-    best = {}
+    best: dict[str, float] = {}
     for objective in study.objectives if front else ():
         values = [record.values[objective.name] for record in front if record.values is not None]
-        best[objective.name] = (max if objective.direction == "maximize" else min)(values)
+        is_higher_better = objective.direction == "maximize"
+        best[objective.name] = max(values) if is_higher_better else min(values)
     return Standing(
         num_complete=ended["complete"],
         num_pruned=ended["pruned"],

@@ -224,7 +224,11 @@ class MlflowTracker:
             values = {f"objective/{name}": value for name, value in record.values.items()}
             examples = record.evaluations[-1].examples
             self._log_metrics(nested.run_id, values, step=examples, at_ms=_ended_ms(record))
-        tags = {"state": record.state, "reason": record.reason, "feasible": record.feasible}
+        tags: dict[str, Any] = {
+            "state": record.state,
+            "reason": record.reason,
+            "feasible": record.feasible,
+        }
         if record.notes:
             tags["notes"] = "\n".join(record.notes)
         self._close(nested, tags, OF_TRIAL[record.state], _ended_ms(record))
