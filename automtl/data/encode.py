@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow.parquet as pq
 
 from automtl.config import (
     CategoricalFeature,
@@ -183,7 +184,8 @@ class Encoder:
             for table, keys in self.vocabularies.items()
         ]
         empty = pl.DataFrame(schema={"table": pl.String, "id": pl.Int32, "key": pl.String})
-        pl.concat([empty, *parts]).write_parquet(directory / VOCABULARY_FILE)
+        # not by polars, whose error for a full disk is no OSError
+        pq.write_table(pl.concat([empty, *parts]).to_arrow(), directory / VOCABULARY_FILE)
         document = {
             "version": ENCODER_VERSION,
             "features": to_jsonable(self.features),
