@@ -13,6 +13,7 @@ from automtl.spec.data_scalars import UTF8, Encoding, Gap, Words, Zone
 from automtl.spec.scalars import Flag, Maybe, OneOf, Paths, Real, Text, Whole
 
 __all__ = [
+    "NUM_BUCKETS",
     "CategoricalSpec",
     "ColumnSplit",
     "DataSpec",

@@ -14,6 +14,7 @@ from automtl.data.files import is_url
 from automtl.data.paths import KNOWN_SUFFIXES, data_files
 from automtl.data.sets.registry import written_by
 from automtl.errors import DataError
+from automtl.spec.data_block import NUM_BUCKETS
 from automtl.spec.problems import Loc, Problem, closest
 from automtl.spec.raw import Raw, get, is_number, tasks_of
 
@@ -257,7 +258,8 @@ def _scales(raw: Raw) -> Iterator[Problem]:
     """Only what is cut has a number of buckets."""
     columns = get(raw, "data", "numeric")
     for name, block in columns.items() if isinstance(columns, Mapping) else ():
-        if get(block, "scale") != "buckets" and get(block, "num_buckets", default=32) != 32:
+        says_how_many = get(block, "num_buckets", default=NUM_BUCKETS) != NUM_BUCKETS
+        if says_how_many and get(block, "scale") != "buckets":
             rule, hint = "only scale: buckets has buckets", "write scale: buckets, or take it away"
             loc: Loc = ("data", "numeric", name, "num_buckets")
             yield Problem(loc=loc, rule=rule, hint=hint, on_key=True)
