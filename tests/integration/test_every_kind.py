@@ -45,7 +45,7 @@ SPEC = {
     },
     "objectives": ["like.auc", "stays.auc"],
     "space": {
-        "sharing": [{"family": "mmoe"}],
+        "sharing": [{"family": "mmoe", "num_shared_experts": 2}],
         "dependency": {"choice": ["none", "esmm"]},
         "numeric_encoding": {"choice": ["standard", "buckets", "piecewise_linear"]},
         "embedding_dim": 4,
@@ -88,7 +88,7 @@ def make_rows():
             "friends": [[int(one), int(one) + 1] for one in user],
             "text": pl.Series(some(text.tolist()), dtype=pl.List(pl.Float32)),
             "rating": np.clip(np.round(3.5 + score), 1, 5),
-            "seconds": length * np.clip(0.5 + score / 6, 0.01, 1),
+            "seconds": length * np.clip(0.5 + text[:, 1] / 6, 0.01, 1).astype(float),
             "length": length,
             "counts": rng.integers(0, 4, NUM_ROWS),
             "split": rng.choice(["train", "valid", "test"], NUM_ROWS, p=[0.6, 0.3, 0.1]),
