@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +69,7 @@ def commands(text: str) -> Iterator[tuple[list[str], int]]:
 
 
 def _command(line: str, number: int) -> Iterator[tuple[list[str], int]]:
-    words = shlex.split(line, comments=True)
+    every = shlex.split(line, comments=True)
+    words = list(takewhile(lambda word: word not in (">", ">>", "2>"), every))
     if words and Path(words[0]).name == "automtl":
         yield words[1:], number
