@@ -52,45 +52,24 @@ class Graph:
         """Makes the value `name` an output, [batch] of float32."""
         self.proto.output.append(_value(name, np.float32, [BATCH]))
 
-    def add(self, op: str, *inputs: str, name: str = "", **attributes: int | Sequence[int]) -> str:
+    def add(self, op: str, *inputs: str, name: str = "", **attributes: int) -> str:
         """A node with one output; `name` is the output's."""
-        [output] = self._add(op, inputs, 1, [name] if name else None, attributes)
-        return output
+        node = self._node(op, inputs, attributes)
+        node.output.append(name or node.name)
+        return node.output[0]
 
-    def add_many(
-        self,
-        op: str,
-        *inputs: str,
-        num_outputs: int = 1,
-        names: list[str] | None = None,
-        **attributes: int | Sequence[int],
-    ) -> list[str]:
+    def add_many(self, op: str, *inputs: str, num_outputs: int, **attributes: int) -> list[str]:
         """A node with several outputs."""
-        return self._add(op, inputs, num_outputs, names, attributes)
-
-    def _add(
-        self,
-        op: str,
-        inputs: Sequence[str],
-        num_outputs: int,
-        names: list[str] | None,
-        attributes: Mapping[str, int | Sequence[int]],
-    ) -> list[str]:
-        node = NodeProto(op_type=op, name=f"{self.scope}{op}_{len(self.proto.node)}")
-        node.input.extend(inputs)
-        stem = node.name
-        own = [stem, *(f"{stem}:{place}" for place in range(1, num_outputs))]
-        node.output.extend(own if names is None else names)
-        for key, value in attributes.items():
-            attribute = AttributeProto(name=key)
-            if isinstance(value, int):
-                attribute.type, attribute.i = AttributeProto.INT, value
-            else:
-                attribute.type = AttributeProto.INTS
-                attribute.ints.extend(value)
-            node.attribute.append(attribute)
-        self.proto.node.append(node)
+        node = self._node(op, inputs, attributes)
+        node.output.extend(f"{node.name}:{place}" for place in range(num_outputs))
         return list(node.output)
+
+    def _node(self, op: str, inputs: Sequence[str], attributes: Mapping[str, int]) -> NodeProto:
+        node = self.proto.node.add(op_type=op, name=f"{self.scope}{op}_{len(self.proto.node)}")
+        node.input.extend(inputs)
+        for key, value in attributes.items():
+            node.attribute.add(name=key, type=AttributeProto.INT, i=value)
+        return node
 
     def constant(self, values: NDArray[np.generic]) -> str:
         """A small array that is part of the graph; equal ones are kept once."""
