@@ -11,6 +11,7 @@ import typer
 __all__ = [
     "NO",
     "AsJson",
+    "Engine",
     "ExecutorName",
     "Overrides",
     "RunPath",
@@ -33,6 +34,10 @@ Workers = Annotated[
 ]
 ExecutorName = Annotated[
     Literal["ray", "local"], typer.Option(help="Ray, or one trial at a time in this process.")
+]
+Engine = Annotated[
+    Literal["auto", "torch", "onnx"],
+    typer.Option(help="Who computes; auto: ONNX Runtime where the bundle has a graph for it."),
 ]
 Track = Annotated[
     list[str] | None,

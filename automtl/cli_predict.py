@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from automtl.cli_options import AsJson, json_text
+from automtl.cli_options import AsJson, Engine, json_text
 
 __all__ = ["predict"]
-
-QUIET_S = 3.0  # nothing is said of what is done before
 
 
 def predict(
@@ -38,26 +36,21 @@ def predict(
         bool,
         typer.Option("--missing-ok", help="Take a column that DATA lacks as missing in every row."),
     ] = False,
+    engine: Engine = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Score raw rows with an exported model."""
     from automtl import console
     from automtl.config import to_jsonable
     from automtl.export.predict import predict_file
-    from automtl.prepare_line import PrepareLine
+    from automtl.rows_line import PATIENCE_S, RowsLine
 
     fused = None
     if score is not None:
         from automtl.fusion.stream import fused_as
 
         fused = fused_as(score)
-    started = time.monotonic()
-    with PrepareLine() as line:
-
-        def progress(share: float, num_rows: int) -> None:
-            if time.monotonic() - started > QUIET_S:
-                line.report(out.name, share, num_rows)
-
+    with RowsLine(patience_s=PATIENCE_S) as line:
         summary = predict_file(
             bundle,
             data,
@@ -65,7 +58,8 @@ def predict(
             keep=keep or (),
             fused=fused,
             missing_ok=missing_ok,
-            progress=progress,
+            engine=engine,
+            progress=partial(line.report, out.name),
         )
     console.error(console.scored_text(summary).rstrip())
     if as_json:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from automtl.cli_options import Engine
+
 __all__ = ["serve"]
 
 MIB = 2**20
@@ -35,6 +37,7 @@ def serve(
     missing_ok: Annotated[
         bool, typer.Option("--missing-ok", help="Take a column that a row lacks as missing.")
     ] = False,
+    engine: Engine = "auto",
 ) -> None:
     """Score rows over HTTP; it has no authentication of its own."""
     from automtl import console
@@ -59,9 +62,9 @@ def serve(
         queue=queue,
         missing_ok=missing_ok,
     )
-    loaded = Bundle.load(bundle)
+    loaded = Bundle.load(bundle, engine=engine)
     with single_threaded(), bind(host, port) as bound:
-        app = make_app(loaded, engine="torch", limits=limits)
+        app = make_app(loaded, limits=limits)
         console.error(f"{OPEN}; stop with Ctrl-C")
         serve_app(app, bound, announce=console.emit)
     console.error("stopped")

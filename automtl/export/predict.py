@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +68,7 @@ def predict_file(
     keep: Sequence[str] = (),
     fused: FusedFrom | None = None,
     missing_ok: bool = False,
+    engine: Literal["auto", "torch", "onnx"] = "auto",
     progress: Progress | None = None,
 ) -> Summary:
     """Scores the rows of `data` (a file, glob, directory, URL or list) and writes `out`: .parquet,
@@ -76,14 +78,15 @@ def predict_file(
     of the data, `manifest.outputs`, and with `fused` (given the bundle and the columns of the
     data) the column `score`, null where a number is missing. Some batches are held in memory, never
     all rows. `out` is written aside and renamed, so there is all of it or nothing; an existing file
-    is replaced. `progress` is told the share and the rows that are done.
+    is replaced. `engine` is that of `Bundle.load`; `progress` is told the share and the rows that
+    are done.
 
     BundleError or DataError for what cannot be used; a column of the model that a file lacks is
     such, unless `missing_ok`.
     """
     out = Path(out)
     check_out(out)
-    bundle = Bundle.load(bundle_dir)
+    bundle = Bundle.load(bundle_dir, engine=engine)
     files = data_files(data, base_dir=Path())
     score = None if fused is None else fused(bundle, column_names(files[0]))
     outputs = [one.name for one in bundle.manifest.outputs] + [SCORE] * (score is not None)

@@ -43,18 +43,15 @@ class Limits:
     missing_ok: bool = False
 
 
-def make_app(bundle: Bundle, *, engine: str, limits: Limits) -> FastAPI:
-    """`POST /score`, `GET /health`, `GET /schema`, and `GET /openapi.json` that describes them.
-
-    `engine` is what runs the model, for `/health`.
-    """
+def make_app(bundle: Bundle, *, limits: Limits) -> FastAPI:
+    """`POST /score`, `GET /health`, `GET /schema`, and `GET /openapi.json` that describes them."""
     reader = RowReader(
         bundle.manifest.inputs, max_rows=limits.max_rows, missing_ok=limits.missing_ok
     )
     scorer = Scorer(bundle, reader, threads=limits.threads, queue=limits.queue)
     taken = request_schema(bundle.manifest, max_rows=limits.max_rows, missing_ok=limits.missing_ok)
     given = response_schema(bundle.manifest)
-    health = _health(bundle, engine)
+    health = _health(bundle)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -99,14 +96,14 @@ def _constant(document: dict[str, Any]) -> Any:
     return answer
 
 
-def _health(bundle: Bundle, engine: str) -> dict[str, Any]:
+def _health(bundle: Bundle) -> dict[str, Any]:
     """The checksum is that of the manifest, which holds those of all other files."""
     content = (bundle.directory / MANIFEST_FILE).read_bytes()
     return {
         "status": "ok",
         "bundle": bundle.directory.name,
         "checksum": f"sha256:{hashlib.sha256(content).hexdigest()}",
-        "engine": engine,
+        "engine": bundle.engine.name,
         "version": __version__,
     }
 

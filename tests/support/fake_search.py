@@ -27,7 +27,7 @@ class Data(FakeData):
 
 def fake_search(monkeypatch: pytest.MonkeyPatch) -> FakeSearch:
     """fake_search(monkeypatch)(run_dir, trials=4, job=FakeJob(), …options of run_search)."""
-    monkeypatch.setattr(run, "open_data", lambda spec: Data())
+    monkeypatch.setattr(run, "open_data", lambda spec, **how: Data())
     monkeypatch.setattr(run, "check_before_search", lambda spec, data: ())
     monkeypatch.setattr(run, "count_positives", lambda rows, tasks: {})
     monkeypatch.setattr(run, "make_ladder", lambda spec, positives: Ladder(rungs=(1 / 9, 1 / 3)))

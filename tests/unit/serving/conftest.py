@@ -21,13 +21,13 @@ def shop(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOMTL_CACHE", str(root / "cache"))
         study = run_search(load_spec(write_shop(root)), root / "run", executor="local")
-        export_bundle(study, pick(study, "knee"), root / "knee")
+        export_bundle(study, pick(study, "knee"), root / "knee", formats="all")
     return root
 
 
 @pytest.fixture(scope="session")
 def bundle(shop):
-    return Bundle.load(shop / "knee")
+    return Bundle.load(shop / "knee", engine="torch")
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def served(bundle):
 
     @functools.cache
     def make(**limits):
-        return Service(make_app(bundle, engine="torch", limits=Limits(**limits)))
+        return Service(make_app(bundle, limits=Limits(**limits)))
 
     return make
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
-from support.service import asking
+from support.service import Service, asking
 
 from automtl.export.blocks import single_threaded
+from automtl.export.bundle import Bundle
 from automtl.export.predict import predict_file
 from automtl.serving.app import Limits, make_app
 
@@ -25,10 +26,12 @@ def message(answer):
 # ---- scores --------------------------------------------------------------------------------
 
 
-def test_scores_are_those_of_predict_bit_for_bit(served, shop, bundle, rows, tmp_path):
-    predict_file(shop / "knee", shop / "rows.parquet", tmp_path / "out.parquet")
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_scores_are_those_of_predict_bit_for_bit(engine, shop, rows, tmp_path):
+    predict_file(shop / "knee", shop / "rows.parquet", tmp_path / "out.parquet", engine=engine)
     from_file = pl.read_parquet(tmp_path / "out.parquet")
-    service, start = served(), 0
+    bundle = Bundle.load(shop / "knee", engine=engine)
+    service, start = Service(make_app(bundle, limits=Limits())), 0
     for num_rows in (1, 2, 7, 100, 128, 129, 1000):  # from any row on, with any neighbours
         part = rows[start : start + num_rows]
         with single_threaded():
@@ -197,7 +200,7 @@ def test_a_million_rows_are_too_many(served):
 
 
 def test_a_large_body_is_refused_before_it_is_read_and_while_it_comes(bundle):
-    app = make_app(bundle, engine="torch", limits=Limits(max_body_bytes=1000))
+    app = make_app(bundle, limits=Limits(max_body_bytes=1000))
     sent = 0
 
     async def parts():
@@ -220,7 +223,7 @@ def test_a_large_body_is_refused_before_it_is_read_and_while_it_comes(bundle):
 
 def test_more_than_may_wait_are_told_to_come_again(bundle, inputs, monkeypatch):
     limits = Limits(threads=1, queue=1)
-    app = make_app(bundle, engine="torch", limits=limits)
+    app = make_app(bundle, limits=limits)
     monkeypatch.setattr("automtl.serving.scorer.score_rows", _slowly)
 
     async def asked():
@@ -249,7 +252,7 @@ def test_our_mistakes_are_logged_without_values_and_told_without_a_trace(
         raise KeyError("secret of user 7")
 
     monkeypatch.setattr("automtl.serving.scorer.score_rows", broken)
-    app = make_app(bundle, engine="torch", limits=Limits())
+    app = make_app(bundle, limits=Limits())
 
     async def asked():
         async with asking(app) as client:
