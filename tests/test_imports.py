@@ -27,7 +27,7 @@ def imported_by(*arguments: str) -> set[str]:
     program = PROGRAM.format(arguments=list(arguments), heavy=HEAVY)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return set(done.stderr.split())
+    return set(done.stderr.splitlines()[-1].split())  # notes of the command stand before
 
 
 @pytest.fixture(scope="module")

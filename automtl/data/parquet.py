@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
@@ -85,6 +84,8 @@ def _kept_groups(file: Place, opened: pq.ParquetFile, where: Any) -> set[int]:
     """The row groups that are read; of a file at a URL all of them."""
     if where is None or not isinstance(file, Path):
         return set(range(opened.num_row_groups))
+    import pyarrow.dataset as ds  # it imports pandas, and few ask for some rows only
+
     fragment = ds.ParquetFileFormat().make_fragment(str(file), LocalFileSystem())
     return {group.id for group in fragment.subset(where).row_groups}
 
