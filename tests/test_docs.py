@@ -151,7 +151,7 @@ def test_code_compiles_and_imports_what_there_is(path):
 def execute(code, package):
     """stdout of `code`, run with `package` (the parent of automtl/) in front of the path."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
+        [sys.executable, "-c", code],
         cwd=package,
         env=os.environ | {"PYTHONPATH": str(package)},
         capture_output=True,

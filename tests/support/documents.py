@@ -18,6 +18,7 @@ DOCUMENTS = sorted(
     for path in ROOT.glob(pattern)
     if path.parent.name[0] != "."
 )
+ENDS = (">", ">>", "2>", "&", ";")  # of a command's words
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -70,6 +71,6 @@ def commands(text: str) -> Iterator[tuple[list[str], int]]:
 
 def _command(line: str, number: int) -> Iterator[tuple[list[str], int]]:
     every = shlex.split(line, comments=True)
-    words = list(takewhile(lambda word: word not in (">", ">>", "2>"), every))
+    words = list(takewhile(lambda word: word not in ENDS, every))
     if words and Path(words[0]).name == "automtl":
         yield words[1:], number
