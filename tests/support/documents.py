@@ -19,7 +19,7 @@ DOCUMENTS = sorted(
     if path.parent.name[0] != "."
 )
 ENDS = (">", ">>", "2>", "&", ";")  # of a command's words
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 class Block(NamedTuple):
