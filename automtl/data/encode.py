@@ -243,6 +243,7 @@ class Encoder:
         """Raises ValueError unless `transform` fills every column, with ids that tables have."""
         features = self.features
         parts = sum(len(one.parts) for one in self.calendars)
+        parts += len(self.buckets)
         num_ids = len(self.keyed) + parts + sum(one.max_len for one in features.sequence)
         scaled = [*self.scalings, *(one.scaling for one in self.ages)]
         numbers = sum(len(one.outputs) for one in scaled)
@@ -254,6 +255,7 @@ class Encoder:
         num_rows = {table.name: table.num_rows for table in features.tables}
         made = {table: FIRST_ID + num for table, num in self.hashed.items()}
         made |= {table.name: table.num_rows for one in self.calendars for table in one.tables()}
+        made |= {one.name: one.table().num_rows for one in self.buckets}
         if wrong := [table for table, num in made.items() if num_rows.get(table) != num]:
             raise ValueError(f"table {wrong[0]!r} does not have {made[wrong[0]]} rows")
         if strange := [one.table for one in features.sequence if one.table not in self.lookups]:
