@@ -16,40 +16,72 @@ import polars as pl
 import pyarrow as pa
 
 from automtl.data.arrow_types import is_text
-from automtl.data.columns import ColumnError
+from automtl.data.columns import ColumnError, as_keys
 
-__all__ = ["Batch", "Coded", "Run"]
+__all__ = ["Batch", "Coded", "Distinct", "Run", "Shared"]
 
 T = TypeVar("T")
+BEYOND_64 = (pl.UInt64, pl.Int128, pl.UInt128)
 Run = Callable[[Sequence[Callable[[], Any]]], list[Any]]  # calls them all, perhaps at once
+
+
+class Distinct:
+    """The distinct values of a column of text in some batches; some may occur in no row."""
+
+    def __init__(self, array: pa.Array) -> None:
+        self.array = array
+
+    @cached_property
+    def values(self) -> pl.Series:
+        return pl.Series(pl.from_arrow(self.array)).cast(pl.String)
+
+    @cached_property
+    def keys(self) -> pl.Series:
+        """As categories."""
+        return as_keys(self.values)
+
+
+class Shared:
+    """The distinct values of the batch before, by column: Parquet names those of a whole row group
+    with each of its batches, and what follows from them need not be made again."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Distinct] = {}
+
+    def of(self, name: str, array: pa.Array) -> Distinct:
+        last = self._last.get(name)
+        if last is None or not last.array.equals(array):
+            last = self._last[name] = Distinct(array)
+        return last
 
 
 class Coded:
     """A column of text as the distinct values and, for each row, which of them it holds."""
 
-    def __init__(self, array: pa.DictionaryArray) -> None:
-        self._array = array
+    def __init__(self, distinct: Distinct, indices: pa.Array) -> None:
+        self.distinct, self._indices = distinct, indices
 
-    @cached_property
+    @property
     def values(self) -> pl.Series:
-        """The distinct values; some may occur in no row."""
-        return pl.Series(pl.from_arrow(self._array.dictionary)).cast(pl.String)
+        return self.distinct.values
 
     @cached_property
     def codes_N(self) -> npt.NDArray[np.int32]:
         """The place of each row's value; `len(values)` where it has none."""
-        # by polars: a pyarrow scalar, and so its `fill_null`, imports pandas
-        codes = pl.Series(pl.from_arrow(self._array.indices)).cast(pl.Int32)
-        if codes.null_count():
-            codes = codes.fill_null(len(self._array.dictionary))
-        return codes.to_numpy()
+        codes = self._indices.cast(pa.int32())
+        if not codes.null_count:
+            return np.from_dlpack(codes).astype(np.int32, copy=False)
+        # by polars: pyarrow's scalars, and so its `fill_null`, import pandas
+        series = pl.Series(pl.from_arrow(codes)).fill_null(len(self.distinct.array))
+        return series.to_numpy()
 
 
 class Batch:
     """Rows of one source, `first_row` of it on; `start` counts over all sources, both from 0.
 
-    `done` is the share of all rows that has been read with this batch. `places` [N] says which
-    rows from `first_row` on these are, where some were left out.
+    `done` is the share of all rows that has been read with this batch, `shared` what the batches of
+    a source hand on. `places` [N] says which rows from `first_row` on these are, where some were
+    left out.
     """
 
     def __init__(
@@ -61,7 +93,9 @@ class Batch:
         start: int = 0,
         done: float = 1.0,
         places: npt.NDArray[np.int64] | None = None,
+        shared: Shared | None = None,
     ) -> None:
+        self._shared = shared or Shared()
         self._rows, self._read = rows, dict[str, pl.Series]()
         self.height: int = rows.height if isinstance(rows, pl.DataFrame) else rows.num_rows
         self.columns: list[str] = (
@@ -89,15 +123,32 @@ class Batch:
 
     def coded(self, name: str) -> Coded | None:
         """A column of text by its distinct values; None for a column of another type."""
-        if not isinstance(self._rows, pl.DataFrame):
+        if isinstance(self._rows, pl.DataFrame):
+            if self._rows.schema[name] != pl.String:
+                return None
+            array = self._rows[name].rechunk().to_arrow().cast(pa.large_string())
+        else:
             array = self._rows.column(name)
-            if pa.types.is_dictionary(array.type) and is_text(array.type.value_type):
-                return Coded(array)
-            return Coded(array.dictionary_encode()) if is_text(array.type) else None
-        if self._rows.schema[name] != pl.String:
+        if not pa.types.is_dictionary(array.type):
+            if not is_text(array.type):
+                return None
+            array = array.dictionary_encode()
+        elif not is_text(array.type.value_type):
             return None
-        text = self._rows[name].rechunk().to_arrow().cast(pa.large_string())
-        return Coded(text.dictionary_encode())
+        return Coded(self._shared.of(name, array.dictionary), array.indices)
+
+    def integers(self, name: str) -> npt.NDArray[np.int64] | None:
+        """A column of integers [N], not to be written to; None for a column of another type, of 64
+        bits without a sign, or with missing values."""
+        if isinstance(self._rows, pl.DataFrame):
+            values = self._rows[name]
+            if not values.dtype.is_integer() or values.null_count() or values.dtype in BEYOND_64:
+                return None
+            return values.to_numpy().astype(np.int64, copy=False)
+        array = self._rows.column(name)
+        if not pa.types.is_integer(array.type) or array.null_count or array.type == pa.uint64():
+            return None
+        return np.from_dlpack(array).astype(np.int64, copy=False)  # to_numpy imports pandas
 
     def frame(self, names: Iterable[str]) -> pl.DataFrame:
         """Some columns side by side."""

@@ -21,6 +21,7 @@ from automtl.data.batch import Batch, Run
 from automtl.data.columns import check_columns
 from automtl.data.encode import Encoder
 from automtl.data.expression import label_columns
+from automtl.data.key_counts import KeyCounts, build_vocabulary
 from automtl.data.kinds.buckets import BucketsFit
 from automtl.data.kinds.categorical import CategoricalFit
 from automtl.data.kinds.dense import DenseFit
@@ -30,7 +31,7 @@ from automtl.data.kinds.time import AgeFit, CalendarFit, TimeColumn
 from automtl.data.labels import LabelStats, label_matrix
 from automtl.data.sample import RowSample
 from automtl.data.split import SPLITS, TRAIN
-from automtl.data.vocabulary import FIRST_ID, KeyCounts, build_vocabulary
+from automtl.data.vocabulary import FIRST_ID
 from automtl.data.weights import WeightFit, weight_columns
 from automtl.errors import DataError
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from automtl.data.batch import Batch
+from automtl.data.batch import Batch, Shared
 from automtl.data.columns import check_columns
 from automtl.data.delimited import UTF8, delimited_batches
 from automtl.data.files import Place, partition, size_of, stamp
@@ -96,6 +96,7 @@ class FileSource:
         total, before, start = max(1, sum(sizes)), 0, 0
         types: dict[str, pl.DataType] = {}
         last: pa.Schema | None = None
+        shared = Shared()
         for file, size in zip(self._files, sizes, strict=True):
             names = own_columns(file, encoding=self._encoding)
             of_all = {name: one for name, one in partition(file).items() if name not in names}
@@ -110,6 +111,7 @@ class FileSource:
                     first_row=first_row,
                     start=start,
                     done=min(1.0, (before + share * size) / total),
+                    shared=shared,
                 )
                 if rows.schema != last:  # comparing takes microseconds, looking milliseconds
                     self._check_types(types, rows, file)
@@ -190,7 +192,9 @@ def polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:
         field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
         for field in schema
     ]
-    return dict(pl.DataFrame(pl.from_arrow(pa.schema(plain).empty_table())).schema)
+    # not schema.empty_table(): that imports pandas
+    empty = pa.Table.from_batches([], schema=pa.schema(plain))
+    return dict(pl.DataFrame(pl.from_arrow(empty)).schema)
 
 
 def _repeated(value: str, count: int) -> pa.DictionaryArray:

@@ -77,7 +77,7 @@ class ByColumn:
 
     def sides(self, batch: Batch) -> Sides:
         coded = batch.coded(self.name)
-        keys = as_keys(batch[self.name] if coded is None else coded.values)
+        keys = as_keys(batch[self.name]) if coded is None else coded.distinct.keys
         side_D = np.full(len(keys) + 1, LEFT_OUT, dtype=np.int8)
         for side, split in enumerate(SPLITS):
             side_D[:-1][(keys == split).fill_null(value=False).to_numpy()] = side
@@ -131,7 +131,7 @@ class ByGroup:
     def sides(self, batch: Batch) -> Sides:
         coded = batch.coded(self.name)
         if coded is not None:
-            keys = [*as_keys(coded.values).fill_null("").to_list(), ""]
+            keys = [*coded.distinct.keys.fill_null("").to_list(), ""]
             return self._of_keys(keys).take(coded.codes_N)
         values = plain(batch[self.name]).alias("value")
         distinct = values.unique()

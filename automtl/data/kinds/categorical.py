@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from automtl.data.batch import Batch
 from automtl.data.columns import plain
-from automtl.data.vocabulary import BucketLookup, KeyCounts, Lookup
+from automtl.data.key_counts import KeyCounts
+from automtl.data.vocabulary import BucketLookup, Lookup
 
 __all__ = ["CategoricalFit", "categorical_ids"]
 
@@ -25,6 +26,8 @@ class CategoricalFit:
             plain(batch[self.name])
         elif (coded := batch.coded(self.name)) is not None:
             self.counts.add_coded(coded, rows)
+        elif (values_N := batch.integers(self.name)) is not None:
+            self.counts.add_integers(values_N if rows is None else values_N[rows])
         else:
             values = plain(batch[self.name])
             self.counts.add(values if rows is None else values[rows])
@@ -37,5 +40,8 @@ def categorical_ids(
     batch: Batch, name: str, lookup: Lookup | BucketLookup
 ) -> npt.NDArray[np.int32]:
     """The id of each row [N]."""
-    coded = batch.coded(name)
-    return lookup.ids(batch[name]) if coded is None else lookup.coded_ids(coded)
+    if (coded := batch.coded(name)) is not None:
+        return lookup.coded_ids(coded)
+    if (values_N := batch.integers(name)) is not None:
+        return lookup.integer_ids(values_N)
+    return lookup.ids(batch[name])

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from automtl.config import SequenceFeature
 from automtl.data.batch import Batch
+from automtl.data.key_counts import KeyCounts
 from automtl.data.sequences import items, last_items, pad
-from automtl.data.vocabulary import BucketLookup, KeyCounts, Lookup
+from automtl.data.vocabulary import BucketLookup, Lookup
 
 __all__ = ["SequenceFit", "sequence_ids"]
 

@@ -55,8 +55,9 @@ class Graph:
     def add(self, op: str, *inputs: str, name: str = "", **attributes: int) -> str:
         """A node with one output; `name` is the output's."""
         node = self._node(op, inputs, attributes)
-        node.output.append(name or node.name)
-        return node.output[0]
+        output = str(name or node.name)
+        node.output.append(output)
+        return output
 
     def add_many(self, op: str, *inputs: str, num_outputs: int, **attributes: int) -> list[str]:
         """A node with several outputs."""
@@ -65,7 +66,7 @@ class Graph:
         return list(node.output)
 
     def _node(self, op: str, inputs: Sequence[str], attributes: Mapping[str, int]) -> NodeProto:
-        node = self.proto.node.add(op_type=op, name=f"{self.scope}{op}_{len(self.proto.node)}")
+        node: NodeProto = self.proto.node.add(op_type=op, name=f"{self.scope}{op}_{len(self.proto.node)}")
         node.input.extend(inputs)
         for key, value in attributes.items():
             node.attribute.add(name=key, type=AttributeProto.INT, i=value)

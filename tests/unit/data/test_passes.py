@@ -10,17 +10,18 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from support.data_spec import make_spec
 
-from automtl.data import row_hash, source, vocabulary
+from automtl.data import key_counts, row_hash, source, vocabulary
 from automtl.data.ahead import ahead
 from automtl.data.arrays import ArrayWriter
 from automtl.data.batch import Batch
 from automtl.data.cache import open_data
 from automtl.data.fit import Gathered
 from automtl.data.hash_index import HashIndex
+from automtl.data.key_counts import KeyCounts, build_vocabulary
 from automtl.data.row_hash import nth_smallest, row_hashes
 from automtl.data.sample import SIZE, RowSample
 from automtl.data.scaling import Moments
-from automtl.data.vocabulary import KeyCounts, Lookup, build_vocabulary
+from automtl.data.vocabulary import Lookup
 from automtl.errors import DataError
 
 TASKS = {
@@ -136,8 +137,9 @@ INTEGERS = st.lists(
 @given(st.lists(INTEGERS, min_size=1), st.sampled_from([1, 4, 1 << 22]))
 def test_integers_are_counted_and_found_whether_they_lie_near_or_far(batches, widest):
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(key_counts, "WIDEST", widest)
         patch.setattr(vocabulary, "WIDEST", widest)
-        patch.setattr(vocabulary, "MANY_PENDING", 3)
+        patch.setattr(key_counts, "MANY_PENDING", 3)
         counts = [KeyCounts(), KeyCounts()]
         for number, values in enumerate(batches):
             counts[number % 2].add(pl.Series(values, dtype=pl.Int64))

@@ -1,0 +1,203 @@
+"""How often each key of a column occurs, and the vocabulary that follows.
+
+Integers in a narrow range are counted by place, other integers and text by grouping; text once a
+distinct value of a batch, not once a row. What is counted grows with the distinct keys, not with
+the rows.
+
+Shapes: N values, D distinct values, V keys of a vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from automtl.data.batch import Coded, Distinct
+from automtl.data.columns import as_integers, as_keys, plain
+
+__all__ = ["WIDEST", "KeyCounts", "build_vocabulary"]
+
+WIDEST = 1 << 22  # integers between the smallest and the largest that have a place each
+MANY_PENDING = 1 << 18  # distinct keys that wait to be added up
+MOST_DIGITS = 19  # of a 64-bit integer
+TENS = 10 ** np.arange(MOST_DIGITS, dtype=np.uint64)
+Ints = npt.NDArray[np.int64]
+
+
+class KeyCounts:
+    """How often each key occurs, missing values left out. Of parts of the rows, then merged."""
+
+    def __init__(self) -> None:
+        self._narrow = _NarrowCounts()
+        self._wide = _Totals(pl.Int64)
+        self._text = _Totals(pl.String)
+        self._coded = _CodedCounts()
+
+    def add(self, values: pl.Series) -> None:
+        """Counts a column of single values. Raises ColumnError for what is none."""
+        values = plain(values)
+        if (integers := as_integers(values)) is not None:
+            self.add_integers(integers)
+            return
+        counts = values.alias("value").value_counts(name="count").drop_nulls("value")
+        self._text.add(as_keys(counts["value"]), counts["count"])
+
+    def add_integers(self, values_N: Ints) -> None:
+        """Counts integers, none of them missing."""
+        if len(values_N) and not self._narrow.add(values_N):
+            self._wide.add(*map(pl.Series, np.unique(values_N, return_counts=True)))
+
+    def add_coded(self, column: Coded, rows: npt.NDArray[np.int64] | None = None) -> None:
+        """Counts a column of text; `rows` are those that count, None: all."""
+        codes_N = column.codes_N if rows is None else column.codes_N[rows]
+        self._coded.add(column.distinct, codes_N, self._text)
+
+    def merge(self, other: KeyCounts) -> None:
+        """Adds what `other` counted."""
+        values, counts = other._narrow.totals()
+        if len(values) and not self._narrow.add(values, counts):
+            self._wide.add(pl.Series(values), pl.Series(counts))
+        other._coded.flush(other._text)
+        for mine, theirs in ((self._wide, other._wide), (self._text, other._text)):
+            total = theirs.total()
+            mine.add(total["key"], total["count"])
+
+    def vocabulary(self, *, min_count: int = 1) -> pl.Series:
+        """The keys that occur so often: by falling count, ties by the key's text."""
+        values, counts = self._integers()
+        self._coded.flush(self._text)
+        text = self._text.total()
+        if not text.height:
+            frequent = counts >= min_count
+            values, counts = values[frequent], counts[frequent]
+            ordered = values[np.lexsort((*_by_text(values), -counts))]
+            return pl.Series("key", ordered).cast(pl.String)
+        if len(values):  # `2` and "2" are one key
+            integers = pl.DataFrame({"key": values, "count": counts})
+            text = _added_up(pl.concat([integers.cast({"key": pl.String}), text]))
+        kept = text.filter(pl.col("count") >= min_count)
+        return kept.sort(["count", "key"], descending=[True, False])["key"]
+
+    def _integers(self) -> tuple[Ints, Ints]:
+        """Those that occur, and how often."""
+        values, counts = self._narrow.totals()
+        wide = self._wide.total()
+        if not wide.height:
+            return values, counts
+        if len(values):  # some batches were narrow, others not
+            self._wide.add(pl.Series(values), pl.Series(counts))
+            self._narrow = _NarrowCounts()
+            wide = self._wide.total()
+        return wide["key"].to_numpy(), wide["count"].to_numpy()
+
+
+def build_vocabulary(
+    counts: Sequence[KeyCounts], *, min_count: int = 1, max_vocab: int | None = None
+) -> pl.Series:
+    """The keys in the order of their ids: by falling count, ties by the key's text."""
+    merged = counts[0]
+    if len(counts) > 1:
+        merged = KeyCounts()
+        for one in counts:
+            merged.merge(one)
+    keys = merged.vocabulary(min_count=min_count)
+    return keys if max_vocab is None else keys.head(max_vocab)
+
+
+class _NarrowCounts:
+    """Counts of integers that lie within WIDEST of each other, by place."""
+
+    def __init__(self) -> None:
+        self._first, self._counts = 0, np.zeros(0, dtype=np.int64)
+
+    def add(self, values_N: Ints, counts: Ints | int = 1) -> bool:
+        """False, and nothing is counted, if the integers are too far apart."""
+        low, high = int(values_N.min()), int(values_N.max())
+        if len(self._counts):
+            low, high = min(low, self._first), max(high, self._first + len(self._counts) - 1)
+        if high - low >= WIDEST:
+            return False
+        if high - low >= len(self._counts):
+            self._widen(low, high)
+        places_N = values_N - self._first
+        if isinstance(counts, int) and len(self._counts) < len(places_N):
+            self._counts += np.bincount(places_N, minlength=len(self._counts)) * counts
+        else:
+            np.add.at(self._counts, places_N, counts)
+        return True
+
+    def totals(self) -> tuple[Ints, Ints]:
+        """The integers that occur, rising, and how often."""
+        places = np.flatnonzero(self._counts)
+        return places + self._first, self._counts[places]
+
+    def _widen(self, low: int, high: int) -> None:
+        """Makes place for `low` to `high`, and as much again above so that it is rarely done."""
+        wider = np.zeros(min(2 * (high - low + 1), WIDEST), dtype=np.int64)
+        start = self._first - low
+        if len(self._counts):
+            used = self._counts[: len(wider) - start]  # beyond the largest value all is 0
+            wider[start : start + len(used)] = used
+        self._first, self._counts = low, wider
+
+
+class _CodedCounts:
+    """Counts of the distinct values of the last batches of text, as long as they share them."""
+
+    def __init__(self) -> None:
+        self._distinct: Distinct | None = None
+        self._counts_D = np.zeros(0, dtype=np.int64)
+
+    def add(self, distinct: Distinct, codes_N: npt.NDArray[np.int32], text: _Totals) -> None:
+        counts_D = np.bincount(codes_N, minlength=len(distinct.values) + 1)[:-1]
+        if distinct is self._distinct:
+            self._counts_D = self._counts_D + counts_D
+            return
+        self.flush(text)
+        self._distinct, self._counts_D = distinct, counts_D
+
+    def flush(self, text: _Totals) -> None:
+        """Adds them to those of all text."""
+        if self._distinct is not None:
+            text.add(self._distinct.keys, pl.Series(self._counts_D))
+        self._distinct = None
+
+
+class _Totals:
+    """Counts by key that are added up when many wait, so that each key is sorted seldom."""
+
+    def __init__(self, dtype: type[pl.DataType]) -> None:
+        self._added = pl.DataFrame(schema={"key": dtype, "count": pl.Int64})
+        self._pending: list[pl.DataFrame] = []
+        self._num_pending = 0
+
+    def add(self, keys: pl.Series, counts: pl.Series) -> None:
+        """Keys that are null, or were counted 0 times, are left out when they are added up."""
+        dtype = self._added.schema["key"]
+        part = pl.DataFrame({"key": keys.cast(dtype), "count": counts.cast(pl.Int64)})
+        self._pending.append(part)
+        self._num_pending += part.height
+        if self._num_pending > max(MANY_PENDING, self._added.height):
+            self.total()
+
+    def total(self) -> pl.DataFrame:
+        if self._pending:
+            self._added = _added_up(pl.concat([self._added, *self._pending]))
+            self._pending, self._num_pending = [], 0
+        return self._added
+
+
+def _added_up(counts: pl.DataFrame) -> pl.DataFrame:
+    known = counts.lazy().filter(pl.col("key").is_not_null() & (pl.col("count") > 0))
+    return known.group_by("key").agg(pl.col("count").sum()).collect()
+
+
+def _by_text(values: Ints) -> tuple[npt.NDArray[np.integer], ...]:
+    """What integers are to be sorted by for the order of their text, the last first: the sign (`-`
+    comes before the digits), the digits with zeros behind, and how many there are."""
+    size = np.abs(values).view(np.uint64)  # of the smallest integer, too
+    num_digits = np.maximum(1, np.searchsorted(TENS, size, side="right"))
+    return num_digits, size * TENS[MOST_DIGITS - num_digits], (values >= 0).view(np.int8)
