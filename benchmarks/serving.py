@@ -36,7 +36,7 @@ from automtl.export.compare import largest_difference
 from automtl.export.engines.onnx_engine import OnnxEngine
 from automtl.export.engines.torch_engine import TorchEngine
 
-WARM_UP = 20
+WARM_UP = 5
 IMPORTS = ("polars", "automtl.export.bundle", "automtl.export.engines.onnx_engine", "torch")
 
 
@@ -69,6 +69,8 @@ def measure(
     predicted = [engine.predict(inputs) for engine in engines.values()]
     apart = largest_difference(*predicted, bundle.tasks)
     print(f"largest difference on {rows.height:,} rows: {apart:.1e}")
+    print(f"torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}, one thread\n")
+    print("| batch | | p50, ms | p99, ms |\n|---|---|---|---|")
     lines: list[dict[str, float | int | str]] = []
     for size in batches:
         few, raw = first_rows(inputs, size), rows.head(size)
@@ -87,6 +89,7 @@ def measure(
         for name, pairs in found.items():
             p50, p99 = (median(values) for values in zip(*pairs, strict=True))
             lines.append({"batch": size, "what": name, "p50_ms": p50, "p99_ms": p99})
+            print(f"| {size} | {name} | {p50:.3f} | {p99:.3f} |", flush=True)
     return lines
 
 
@@ -115,10 +118,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             told[name].append(import_ms(name))
     imports = {name: (median(values), min(values)) for name, values in told.items()}
 
-    print(f"torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}, one thread\n")
-    print("| batch | | p50, ms | p99, ms |\n|---|---|---|---|")
-    for line in lines:
-        print(f"| {line['batch']} | {line['what']} | {line['p50_ms']:.3f} | {line['p99_ms']:.3f} |")
     print("\n| import | median, ms | least, ms |\n|---|---|---|")
     for name, (middle, least) in imports.items():
         print(f"| `{name}` | {middle:.0f} | {least:.0f} |")
