@@ -1,8 +1,82 @@
 """automtl: a search over architectures of multi-task recommender models.
 
-Importing this package imports no torch, ray, optuna or pandas.
+    study = automtl.search("spec.yaml", data=frame)      # and automtl.Study.load("reports/name")
+    bundle = study.export(pick="knee", to="knee")        # and automtl.load("knee")
+    model = automtl.build_model("ple", schema)           # the model zoo alone
+
+Importing this package imports no torch, ray, optuna or pandas: a name is looked up when it is
+first asked for.
 """
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from automtl.config import FeatureSchema, ModelConfig, TaskSchema
+    from automtl.export.bundle import Bundle
+    from automtl.public.calls import load, search, train
+    from automtl.public.study import Study
+    from automtl.public.zoo import Schema, build_model, schema
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = [
+    "Bundle",
+    "FeatureSchema",
+    "ModelConfig",
+    "Schema",
+    "Study",
+    "TaskSchema",
+    "__version__",
+    "build_model",
+    "load",
+    "schema",
+    "search",
+    "train",
+]
+
+_HOMES = {
+    "Bundle": "automtl.export.bundle",
+    "FeatureSchema": "automtl.config",
+    "ModelConfig": "automtl.config",
+    "Schema": "automtl.public.zoo",
+    "Study": "automtl.public.study",
+    "TaskSchema": "automtl.config",
+    "build_model": "automtl.public.zoo",
+    "load": "automtl.public.calls",
+    "schema": "automtl.public.zoo",
+    "train": "automtl.public.calls",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "search":
+        return importlib.import_module("automtl.search")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _CallableSearch(ModuleType):
+    """`automtl.search` is a package of ours, and what people call to search."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Study:
+        return importlib.import_module("automtl.public.calls").search(*arguments, **named)  # type: ignore[no-any-return]
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "search" and isinstance(value, ModuleType):  # whoever imports it sets it here
+            value.__class__ = _CallableSearch
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

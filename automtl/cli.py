@@ -23,7 +23,9 @@ from automtl.cli_completion import answer_shells, completion
 from automtl.cli_doctor import doctor
 from automtl.cli_export import export
 from automtl.cli_options import (
+    INTERRUPTED,
     NO,
+    Address,
     AsJson,
     ExecutorName,
     Overrides,
@@ -32,9 +34,11 @@ from automtl.cli_options import (
     Track,
     Workers,
     json_text,
+    resume_command,
 )
 from automtl.cli_predict import predict
 from automtl.cli_serve import serve
+from automtl.cli_train import train
 from automtl.errors import AutomtlError, RunError, SpecError
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-INTERNAL, INTERRUPTED = 3, 130
+INTERNAL = 3
 
 app = typer.Typer(
     add_completion=False,
@@ -56,10 +60,6 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_data.app, name="data")
-
-Address = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that runs already.")
-]
 
 
 # ---- a spec --------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def search(
         )
     except KeyboardInterrupt:
         if (run_dir / "study.json").exists():
-            console.error(f"interrupted; go on with:\n  {_resume_command()}")
+            console.error(f"interrupted; go on with:\n  {resume_command()}")
         else:
             console.error("interrupted before the search began")
         raise typer.Exit(INTERRUPTED) from None
@@ -275,7 +275,7 @@ def _confirm(
             progress=ConfirmLine(),
         )
     except KeyboardInterrupt:
-        console.error(f"interrupted; go on with:\n  {_resume_command()}")
+        console.error(f"interrupted; go on with:\n  {resume_command()}")
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -373,6 +373,7 @@ app.command()(export)
 
 app.command()(predict)
 app.command()(serve)
+app.command()(train)
 
 
 @app.command()
@@ -472,12 +473,6 @@ def _picture(error: SpecError) -> str:
     count = len(error.diagnostics)
     end = f"\n{count} problems" if count > 1 else ""
     return render(error, content, color=color) + end
-
-
-def _resume_command() -> str:
-    """What was called, which goes on where it stopped: `search` only if it is told to."""
-    given = [one for one in sys.argv[1:] if one != "--resume"]
-    return shlex.join(["automtl", *given, *(["--resume"] if "search" in given[:1] else [])])
 
 
 def _problems(error: SpecError) -> list[dict[str, Any]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 __all__ = [
+    "INTERRUPTED",
     "NO",
+    "Address",
     "AsJson",
     "Engine",
     "ExecutorName",
@@ -19,9 +23,11 @@ __all__ = [
     "Track",
     "Workers",
     "json_text",
+    "resume_command",
 ]
 
 NO = 1  # the exit code of "it worked, and the answer is no"
+INTERRUPTED = 130
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file of the search.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a search.")]
@@ -43,7 +49,17 @@ Track = Annotated[
     list[str] | None,
     typer.Option(metavar="TOOL", help="Also tell mlflow, mlflow:URI or tensorboard."),
 ]
+Address = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that runs already.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def resume_command() -> str:
+    """What was called, which goes on where it stopped: some commands only if they are told to."""
+    given = [one for one in sys.argv[1:] if one != "--resume"]
+    is_told = given[:1] in (["search"], ["train"])
+    return shlex.join(["automtl", *given, *(["--resume"] if is_told else [])])
 
 
 def json_text(value: Any) -> str:

@@ -45,6 +45,7 @@ __all__ = [
     "TimePart",
     "TimeUnit",
     "TrainConfig",
+    "TrainedOn",
     "TrialConfig",
     "Weighting",
     "from_jsonable",
@@ -69,6 +70,7 @@ TimeUnit = Literal["s", "ms", "us", "ns", "ymd"]  # since 1970; ymd: 20220425
 TimePart = Literal["hour", "weekday"]
 Scale = Literal["standard", "log1p", "quantile", "buckets"]  # of a number
 AgeUnit = Literal["seconds", "minutes", "hours", "days"]
+TrainedOn = Literal["train", "train+valid"]  # the rows that models and their encoder learn from
 Config = TypeVar("Config")
 
 FAMILIES: tuple[Family, ...] = (

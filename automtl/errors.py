@@ -15,6 +15,7 @@ __all__ = [
     "DataError",
     "Diagnostic",
     "RunError",
+    "SchemaError",
     "ScoreError",
     "SearchFailedError",
     "SpecError",
@@ -71,6 +72,10 @@ class RunError(UserError):
 
 class BundleError(UserError):
     """An exported model is damaged, foreign, or does not fit the rows to score."""
+
+
+class SchemaError(UserError):
+    """A model is asked for by features, tasks or knobs that do not fit together."""
 
 
 class ScoreError(UserError):

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 State = Literal["running", "complete", "pruned", "failed", "interrupted"]
-Role = Literal["reference", "baseline", "search", "confirm"]
+Role = Literal["reference", "baseline", "search", "confirm", "train"]
 
 FIRST_REFERENCE = "reference:0"  # the key of single_task by its defaults in the plan
 

@@ -38,6 +38,7 @@ from automtl.config import (
     Constraint,
     Evaluation,
     Objective,
+    TrainedOn,
     TrialConfig,
     from_jsonable,
     to_jsonable,
@@ -99,8 +100,10 @@ class Study:
     # ---- making and opening ----------------------------------------------------------------
 
     @classmethod
-    def create(cls, run_dir: Path, spec: Spec, data: DataLock) -> Study:
-        """A new study, all of it or nothing.
+    def create(
+        cls, run_dir: Path, spec: Spec, data: DataLock, *, trained_on: TrainedOn = "train"
+    ) -> Study:
+        """A new study, all of it or nothing; `trained_on` is that of `data`.
 
         Raises RunError if `run_dir` holds something already or cannot be written.
         """
@@ -114,7 +117,11 @@ class Study:
             "seed": spec.search.seed,
             "spec": plain,
             "spec_digest": rundir.digest(plain),
-            "data": {"fingerprint": data.fingerprint, "cache": str(data.directory)},
+            "data": {
+                "fingerprint": data.fingerprint,
+                "cache": str(data.directory),
+                "trained_on": trained_on,
+            },
             "command": shlex.join(sys.argv),
         }
 
@@ -148,6 +155,13 @@ class Study:
     @cached_property
     def constraints(self) -> tuple[Constraint, ...]:
         return self.spec.constraint_list()
+
+    @property
+    def trained_on(self) -> TrainedOn:
+        """The rows that its trials learn from: those of train, but where the winner is trained for
+        use (`automtl train`)."""
+        known: TrainedOn = self.meta["data"].get("trained_on", "train")
+        return known
 
     @property
     def weights_dir(self) -> Path:
@@ -451,7 +465,7 @@ class Study:
             *(record.id for record in self.front()),
             *(record.id for record in records.undominated(references, metrics)),
             *(record.id for record in self.trials() if record.state == "running"),
-            *(record.id for record in self.trials() if record.role == "confirm"),
+            *(record.id for record in self.trials() if record.role in ("confirm", "train")),
         }
         for path in self.weights_dir.iterdir():
             if path.name.split(".")[0] not in keep:

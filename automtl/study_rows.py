@@ -24,7 +24,7 @@ def encoded_data(study: Study) -> EncodedData:
     except DataError:
         pass  # the cache was cleared: the files say whether it can be made again
     try:
-        data = open_data(study.spec)
+        data = open_data(study.spec, trained_on=study.trained_on)
     except DataError as error:
         raise RunError(
             f"{study.run_dir}: the encoder of its data is gone with the cache ({cache}), and the "

@@ -9,8 +9,7 @@ Shapes: N test rows, J rows of one objective, S seeds.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,35 +19,22 @@ from automtl import pareto, records
 from automtl.analysis import text
 from automtl.analysis.estimates import (
     Difference,
-    Estimate,
     compare,
-    estimate,
     holm,
-    seed_interval,
 )
 from automtl.config import Objective
 from automtl.confirm.boosting import NAME
 from automtl.confirm.candidates import Rerun, Selection
 from automtl.confirm.keep import median_run, runs_of
+from automtl.confirm.measure import Tested, cases_of, on_validation, tested
 from automtl.confirm.outside import run_name
-from automtl.confirmed import Confirmation, ConfirmedModel, Measure, Versus, confirmed_knee
+from automtl.confirmed import Confirmation, ConfirmedModel, Versus, confirmed_knee
 from automtl.data.cache import EncodedData
 from automtl.records import TrialRecord
 from automtl.search.scores import read_scores
 from automtl.study import Study
-from automtl.training.metrics import MetricCase, metric_case
 
 __all__ = ["compare_all"]
-
-Estimates = Mapping[str, Estimate]  # by objective, those that are defined
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
-    """A model, and its estimates on TEST rows with the influences that comparisons need."""
-
-    model: ConfirmedModel
-    estimates: Estimates
 
 
 def compare_all(
@@ -65,9 +51,9 @@ def compare_all(
 ) -> Confirmation:
     """The confirmation of `study` from the ended `runs`; `outside` is what gradient boosting
     reached on VALIDATION rows, by seed."""
-    cases = _cases(study, data)
-    tested = [
-        _test(
+    cases = cases_of(study.objectives, data)
+    found = [
+        tested(
             _model(study, selection, runs, wanted, trial),
             cases,
             groups_N,
@@ -76,22 +62,22 @@ def compare_all(
         for trial in selection.trials
     ]
     if outside:
-        tested.append(
-            _test(
+        found.append(
+            tested(
                 _outside(study, outside),
                 cases,
                 groups_N,
                 scores_of=lambda seed: read_scores(scores_dir, run_name(seed)),
             )
         )
-    found = Confirmation(
-        seeds=max(len(one.model.runs) for one in tested),
+    confirmation = Confirmation(
+        seeds=max(len(one.model.runs) for one in found),
         group=group,
         num_groups=data.num_rows["test"] if groups_N is None else len(np.unique(groups_N)),
         num_test_rows=data.num_rows["test"],
-        models=tuple(one.model for one in tested),
+        models=tuple(one.model for one in found),
     )
-    return dataclasses.replace(found, models=_compared(study, found, tested))
+    return dataclasses.replace(confirmation, models=_compared(study, confirmation, found))
 
 
 # ---- one model -----------------------------------------------------------------------------
@@ -117,7 +103,7 @@ def _model(
         num_failed=sum(one.state == "failed" for one in done),
         kept=None if kept is None else kept.number,
         costs={name: trial.metrics[name] for name in sorted(costs)},
-        valid=_valid(study.objectives, values),
+        valid=on_validation(study.objectives, values),
     )
 
 
@@ -127,73 +113,7 @@ def _outside(study: Study, values: Sequence[Mapping[str, float]]) -> ConfirmedMo
         name=NAME,
         family=NAME,
         runs=tuple(range(len(values))),
-        valid=_valid(study.objectives, values),
-    )
-
-
-def _valid(
-    objectives: Sequence[Objective], values: Sequence[Mapping[str, float]]
-) -> dict[str, Measure]:
-    """By task objective; nothing where no run has come to its end."""
-    found = {}
-    for one in records.task_objectives(objectives) if values else ():
-        by_seed = tuple(float(value[one.name]) for value in values)
-        seeds = seed_interval(by_seed)
-        found[one.name] = Measure(
-            by_seed=by_seed,
-            mean=float(np.mean(by_seed)),
-            seed_low=None if seeds is None else seeds.low,
-            seed_high=None if seeds is None else seeds.high,
-        )
-    return found
-
-
-# ---- test rows -----------------------------------------------------------------------------
-
-
-def _cases(study: Study, data: EncodedData) -> dict[str, MetricCase]:
-    """By task objective; none without test rows."""
-    if not data.num_rows["test"]:
-        return {}
-    labels_NK = np.asarray(data.rows("test").labels_NK)
-    return {
-        one.name: metric_case(one, labels_NK, data.tasks)
-        for one in records.task_objectives(study.objectives)
-    }
-
-
-def _test(
-    model: ConfirmedModel,
-    cases: Mapping[str, MetricCase],
-    groups_N: NDArray[np.int64] | None,
-    *,
-    scores_of: Callable[[int], Mapping[str, NDArray[np.float32]]],
-) -> Tested:
-    """The model with its `test` measures, comparisons left out."""
-    estimates: dict[str, Estimate] = {}
-    scores = [scores_of(run) for run in model.runs] if cases else []
-    for name, case in cases.items() if scores else ():
-        found = estimate(
-            name.rpartition(".")[2],
-            labels_J=case.labels_J,
-            scores_SJ=np.stack([one[case.prediction][case.rows_J] for one in scores]),
-            groups_J=None if groups_N is None else groups_N[case.rows_J],
-        )
-        if found is not None:
-            estimates[name] = found
-    measures = {name: _measure(found) for name, found in estimates.items()}
-    return Tested(model=dataclasses.replace(model, test=measures), estimates=estimates)
-
-
-def _measure(found: Estimate) -> Measure:
-    return Measure(
-        by_seed=found.values,
-        mean=found.mean,
-        seed_low=None if found.seeds is None else found.seeds.low,
-        seed_high=None if found.seeds is None else found.seeds.high,
-        row_error=None if found.rows is None else found.rows.standard_error,
-        low=None if found.total is None else found.total.low,
-        high=None if found.total is None else found.total.high,
+        valid=on_validation(study.objectives, values),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from automtl.config import Evaluation
 from automtl.confirm.candidates import Rerun
-from automtl.records import NewTrial, TrialRecord
+from automtl.records import NewTrial, Role, TrialRecord
 from automtl.search.assignment import Assignment
 from automtl.search.ledger import Ledger
 from automtl.search.retry import again, lose, to_retry
@@ -20,11 +20,19 @@ OnEnd = Callable[[TrialRecord], None]
 class ConfirmLoop:
     """Starts what of `reruns` the ledger does not know yet; nothing is stopped early.
 
-    A run that failed is a result and not repeated. `on_end` hears of every run that has ended.
+    A run that failed is a result and not repeated. `on_end` hears of every run that has ended,
+    `role` is what the ledger has them as.
     """
 
-    def __init__(self, ledger: Ledger, reruns: Sequence[Rerun], *, on_end: OnEnd) -> None:
-        self._ledger, self._reruns, self._on_end = ledger, reruns, on_end
+    def __init__(
+        self,
+        ledger: Ledger,
+        reruns: Sequence[Rerun],
+        *,
+        on_end: OnEnd,
+        role: Role = "confirm",
+    ) -> None:
+        self._ledger, self._reruns, self._on_end, self._role = ledger, reruns, on_end, role
 
     def is_finished(self) -> bool:
         """Whether all has come to an end, good or bad."""
@@ -41,7 +49,7 @@ class ConfirmLoop:
             if one.key not in known:
                 return self._start(
                     NewTrial(
-                        role="confirm",
+                        role=self._role,
                         params={},
                         config=one.config,
                         seed=one.seed,

@@ -10,7 +10,7 @@ Whoever asks again, for more seeds or after a kill, trains only what is not ther
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from automtl import rundir
 from automtl.confirm.candidates import Selection, reruns, select
@@ -19,7 +19,7 @@ from automtl.confirm.keep import forget_others
 from automtl.confirm.loop import ConfirmLoop
 from automtl.confirm.outside import boost
 from automtl.confirmed import Confirmation, write_confirmation
-from automtl.data.cache import EncodedData
+from automtl.data.cache import EncodedData, open_data
 from automtl.data.groups import group_column, group_ids
 from automtl.records import TrialRecord
 from automtl.search.disk import disk_failures_explained
@@ -74,16 +74,21 @@ def run_confirm(
     executor: Literal["ray", "local"] = "ray",
     workers: int | None = None,
     address: str | None = None,
+    frame: Any = None,
     progress: ConfirmProgress | None = None,
 ) -> Confirmation:
     """Trains the selected trials of `study` with `settings.seeds` fresh seeds each and compares.
 
+    `frame` is what was searched, where that were no files; groups are read from it.
     Raises RunError (no front yet, another process confirms, the rows are gone, a full disk) and
     DataError (no such group column). After KeyboardInterrupt or a kill the same call goes on.
     """
     progress = progress or Quiet()
     data, spec = encoded_data(study), study.spec
-    groups_N = group_ids(spec, data, settings.group)  # before hours of training: it may be missing
+    if frame is not None:
+        study.check_data(open_data(spec, frame=frame))
+    # before hours of training: it may be missing
+    groups_N = group_ids(spec, data, settings.group, frame=frame)
     selection = select(study, candidates=settings.candidates, baselines=settings.baselines)
     wanted = reruns(selection, seeds=settings.seeds, study_seed=spec.search.seed)
     runs = _open(study, data)

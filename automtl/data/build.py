@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from automtl.config import TrainedOn
 from automtl.data.ahead import ahead
 from automtl.data.arrays import ArrayWriter
 from automtl.data.batch import Batch, Run
 from automtl.data.encode import Encoder
 from automtl.data.fit import Gathered, fitted_columns
-from automtl.data.source import FileSource, FrameSource, KeptSource, Source
+from automtl.data.source import FileSource, FrameSource, KeptSource, Source, frame_source
 from automtl.data.split import (
     SPLITS,
     Splitter,
@@ -66,8 +67,10 @@ def encode_rows(
     *,
     report: Report,
     source: Source | None = None,
+    trained_on: TrainedOn = "train",
 ) -> Encoded:
-    """Writes the rows of `spec` into `directory`, encoded by what train rows alone say.
+    """Writes the rows of `spec` into `directory`, encoded by what the rows that are `trained_on`
+    alone say.
 
     `arrays` are the names of what is written (`ids`, `numeric`, `labels`, ...) and their types.
     `report` is told the step, the share of it that is done and how many rows that is; `source`
@@ -78,7 +81,7 @@ def encode_rows(
     """
     source = source or open_source(spec)
     splitter = _survey(source, spec, report)
-    gathered = Gathered(spec)
+    gathered = Gathered(spec, trained_on=trained_on)
     with _at_once() as run:
         for batch in _reported(source.batches(source_columns(spec)), "reading", report):
             [side_N] = batch.checked([partial(splitter.sides, batch)])
@@ -239,10 +242,11 @@ def source_frame(spec: Spec) -> pl.DataFrame:
     return frame
 
 
-def raw_columns(spec: Spec, names: Sequence[str]) -> pl.DataFrame:
+def raw_columns(spec: Spec, names: Sequence[str], *, frame: Any = None) -> pl.DataFrame:
     """Columns of the source as they are, which the spec need not name, in the order of its rows;
-    DataError names those that are not there."""
-    parts = [batch.frame(names) for batch in open_source(spec).batches(names)]
+    DataError names those that are not there. `frame` takes the place of the spec's files."""
+    source = open_source(spec) if frame is None else frame_source(frame, spec.data.where)
+    parts = [batch.frame(names) for batch in source.batches(names)]
     if parts:
         return pl.concat(parts, how="vertical_relaxed")
     return pl.DataFrame(schema=dict.fromkeys(names, pl.String))

@@ -27,7 +27,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automtl.config import FeatureSchema, TaskSchema, from_jsonable, to_jsonable
+from automtl.config import FeatureSchema, TaskSchema, TrainedOn, from_jsonable, to_jsonable
 from automtl.data.files import open_bytes, size_of, stamp
 from automtl.data.only_one import only_one
 from automtl.data.paths import cache_root
@@ -92,6 +92,8 @@ class EncodedData:
 
     `fingerprint` is the same wherever equal files lie; `num_rows` is by split, and of the `num_all`
     rows there are `data.where` keeps `num_read`. `is_weighted`: at least one task has weights.
+    `trained_on` says which rows the encoder was fitted on, and that `rows("train")` gives: with
+    "train+valid" those of valid too, behind the others. Test rows are apart in any case.
     """
 
     directory: Path
@@ -102,6 +104,7 @@ class EncodedData:
     num_read: int = 0
     num_all: int = 0
     is_weighted: bool = False
+    trained_on: TrainedOn = "train"
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -117,7 +120,7 @@ class EncodedData:
         return load_cached, (self.directory,)  # another process maps the files, rows do not travel
 
     def rows(self, split: str) -> Rows:
-        """The rows of `train`, `valid` or `test`, in the order of the source."""
+        """The rows of `train`, `valid` or `test`, each split in the order of the source."""
         part = self._part(split)
         return Rows(
             ids_NC=self._arrays["ids"][part],
@@ -133,12 +136,23 @@ class EncodedData:
     def _part(self, split: str) -> slice:
         names = list(self.num_rows)
         start = sum(self.num_rows[name] for name in names[: names.index(split)])
-        return slice(start, start + self.num_rows[split])
+        stop = start + self.num_rows[split]
+        if split == "train" and self.trained_on == "train+valid":
+            stop += self.num_rows["valid"]
+        return slice(start, stop)
 
 
-def open_data(spec: Spec, *, frame: Any = None, report: Report | None = None) -> EncodedData:
+def open_data(
+    spec: Spec,
+    *,
+    frame: Any = None,
+    report: Report | None = None,
+    trained_on: TrainedOn = "train",
+) -> EncodedData:
     """The encoded rows of `spec`: from the cache, else encoded now and kept there.
 
+    A search learns from train rows. For the model that goes out, `trained_on` "train+valid" fits
+    vocabularies, scalings and label statistics on valid rows too, and counts these as train rows.
     `frame` (a polars or pandas frame, or an Arrow table) takes the place of its files. Of several
     processes that ask for the same rows at once one encodes them, the others wait. `report` is
     told the step, the share of it that is done and how many rows that is; at last DONE.
@@ -147,7 +161,7 @@ def open_data(spec: Spec, *, frame: Any = None, report: Report | None = None) ->
     changes while it is read, or when the cache cannot be written; nothing half-written stays.
     """
     source = None if frame is None else _source_of(frame, spec.data.where)
-    key = _key(spec, source)
+    key = _key(spec, source, trained_on)
     directory = cache_root(spec.cache_dir()) / key
     if (found := _load_or_none(directory)) is not None:
         return found
@@ -158,7 +172,7 @@ def open_data(spec: Spec, *, frame: Any = None, report: Report | None = None) ->
         with only_one(lock, waiting=lambda: report(WAITING, 0.0, 0)) as is_alone:
             if _load_or_none(directory) is None:
                 _sweep(directory.parent, dead=f".{key[:16]}." if is_alone else None)
-                _encode(spec, source, directory, key, report)
+                _encode(spec, source, directory, key, report, trained_on)
     except OSError as error:
         free = _free_bytes(directory.parent)
         raise DataError(
@@ -171,12 +185,19 @@ def open_data(spec: Spec, *, frame: Any = None, report: Report | None = None) ->
     return load_cached(directory)
 
 
-def _encode(spec: Spec, source: Source | None, directory: Path, key: str, report: Report) -> None:
+def _encode(
+    spec: Spec,
+    source: Source | None,
+    directory: Path,
+    key: str,
+    report: Report,
+    trained_on: TrainedOn,
+) -> None:
     aside = directory.parent / f".{key[:16]}.{uuid.uuid4().hex[:8]}"
     aside.mkdir()
     try:
-        _build(spec, source, aside, key, report)
-        if _key(spec, source) != key:
+        _build(spec, source, aside, key, report, trained_on)
+        if _key(spec, source, trained_on) != key:
             raise DataError("data.path: a file changed while it was read; start again")
         _put_in_place(aside, directory)
     finally:
@@ -184,12 +205,9 @@ def _encode(spec: Spec, source: Source | None, directory: Path, key: str, report
 
 
 def _source_of(frame: Any, where: str | None) -> Source:
-    from automtl.data.frames import as_polars  # polars: only who has a frame pays for it
-    from automtl.data.source import FrameSource, KeptSource
-    from automtl.data.where import Where
+    from automtl.data.source import frame_source  # polars: only who has a frame pays for it
 
-    source = FrameSource(as_polars(frame), "the frame")
-    return source if where is None else KeptSource(source, Where(where))
+    return frame_source(frame, where)
 
 
 def _free_bytes(root: Path) -> str:
@@ -219,6 +237,7 @@ def load_cached(directory: Path) -> EncodedData:
             num_read=int(meta["num_read"]),
             num_all=int(meta["num_all"]),
             is_weighted=bool(meta["is_weighted"]),
+            trained_on=meta.get("trained_on", "train"),
         )
         _check_files(data)
     except (OSError, EOFError, LookupError, TypeError, ValueError) as error:
@@ -273,17 +292,17 @@ def _map_array(data: EncodedData, name: str) -> npt.NDArray[Any]:
     return array
 
 
-def _key(spec: Spec, source: Source | None = None) -> str:
+def _key(spec: Spec, source: Source | None = None, trained_on: TrainedOn = "train") -> str:
     """The cache's name: a file counts by its place, size and time, so that it need not be read.
 
     How `data.path` names the files does not count: a resolved copy of a spec has the same cache.
     """
     if source is not None:
-        return _digest(spec, source.digests())
-    return _digest(spec, [stamp(file) for file in spec.data_files()])
+        return _digest(spec, source.digests(), trained_on)
+    return _digest(spec, [stamp(file) for file in spec.data_files()], trained_on)
 
 
-def _fingerprint(spec: Spec, report: Report) -> str:
+def _fingerprint(spec: Spec, report: Report, trained_on: TrainedOn) -> str:
     """What the rows are, wherever the files lie: a file counts by its content."""
     files, digests, done = spec.data_files(), [], 0
     total = sum(size_of(file) for file in files)
@@ -295,28 +314,39 @@ def _fingerprint(spec: Spec, report: Report) -> str:
                 done += len(block)
                 report(HASHING, min(1.0, done / max(1, total)), 0)
         digests.append(digest.hexdigest())
-    return _digest(spec, digests)
+    return _digest(spec, digests, trained_on)
 
 
-def _digest(spec: Spec, files: Sequence[object]) -> str:
+def _digest(spec: Spec, files: Sequence[object], trained_on: TrainedOn) -> str:
     depends_on = {
         "version": CACHE_VERSION,
         "data": spec.data.model_dump(mode="json", exclude={"path", "cache"}),
         "tasks": {name: task.model_dump(mode="json") for name, task in spec.tasks.items()},
         "files": files,
+        **({} if trained_on == "train" else {"trained_on": trained_on}),
     }
     return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()
 
 
-def _build(spec: Spec, source: Source | None, directory: Path, key: str, report: Report) -> None:
+def _build(
+    spec: Spec,
+    source: Source | None,
+    directory: Path,
+    key: str,
+    report: Report,
+    trained_on: TrainedOn,
+) -> None:
     from automtl.data.build import encode_rows, open_source  # polars: only who encodes pays for it
 
     rows = source or open_source(spec)
-    encoded = encode_rows(spec, directory, ARRAYS, source=rows, report=report)
+    encoded = encode_rows(
+        spec, directory, ARRAYS, source=rows, report=report, trained_on=trained_on
+    )
     encoded.encoder.save(directory / "encoder")
     meta = {
         # a frame's key is of its content already
-        "fingerprint": key if source is not None else _fingerprint(spec, report),
+        "fingerprint": key if source is not None else _fingerprint(spec, report, trained_on),
+        "trained_on": trained_on,
         "num_rows": encoded.num_rows,
         "num_read": encoded.num_read,
         "num_all": getattr(rows, "num_all", encoded.num_read),

@@ -1,4 +1,4 @@
-"""What the first pass gathers of train rows, and the encoder that follows from it.
+"""What the first pass gathers of the rows to learn from, and the encoder that follows from it.
 
 A `Gathered` adds batch after batch; those of different parts of the rows merge, so the pass can
 run over parts at once.
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.config import CategoricalFeature, FeatureSchema, SequenceFeature, Table
+from automtl.config import CategoricalFeature, FeatureSchema, SequenceFeature, Table, TrainedOn
 from automtl.data.batch import Batch, Run
 from automtl.data.columns import check_columns
 from automtl.data.encode import Encoder
@@ -30,7 +30,7 @@ from automtl.data.kinds.sequence import SequenceFit
 from automtl.data.kinds.time import AgeFit, CalendarFit, TimeColumn
 from automtl.data.labels import LabelStats, label_matrix
 from automtl.data.sample import RowSample
-from automtl.data.split import SPLITS, TRAIN
+from automtl.data.split import SPLITS, TRAIN, sides_of
 from automtl.data.vocabulary import FIRST_ID
 from automtl.data.weights import WeightFit, weight_columns
 from automtl.errors import DataError
@@ -52,10 +52,12 @@ class _Fit(Protocol):
 
 
 class Gathered:
-    """Counts of rows and labels by side; of train rows also what each feature asks for."""
+    """Counts of rows and labels by side; of the rows that are `trained_on` also what each feature
+    asks for."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, *, trained_on: TrainedOn = "train") -> None:
         data = spec.data
+        self._learned = sides_of(trained_on)
         self._spec, self._tasks = spec, spec.task_schemas()
         self._label_columns = {name: task.label for name, task in spec.tasks.items()}
         self._hashed = {
@@ -116,8 +118,8 @@ class Gathered:
         `run` calls functions that do not depend on each other, in whatever order. Raises DataError
         with all columns that do not fit what the spec says of them.
         """
-        num_train = int((side_N == TRAIN).sum())
-        rows = None if num_train == batch.height else np.flatnonzero(side_N == TRAIN)
+        rows_J = np.flatnonzero(np.isin(side_N, self._learned))
+        rows = None if len(rows_J) == batch.height else rows_J
         steps: list[Callable[[], Any]] = [partial(one.add, batch, rows) for one in self._features]
         steps.append(partial(label_matrix, batch, self._label_columns, self._tasks))
         labels_NK: npt.NDArray[np.float32] = batch.checked(steps, run)[-1]
@@ -154,7 +156,7 @@ class Gathered:
                 raise DataError("\n".join(problems))
 
     def encoder(self) -> Encoder:
-        """Vocabularies, scalings and label statistics of the train rows."""
+        """Vocabularies, scalings and label statistics of the rows that are trained on."""
         data = self._spec.data
         vocabularies = {
             table: build_vocabulary(
@@ -171,6 +173,9 @@ class Gathered:
         calendars = tuple(one.calendar() for one in self._calendar)
         ages = tuple(one.age() for one in self._age)
         dense = tuple(one.scaling() for one in self._dense)
+        labels = LabelStats(self._tasks)
+        for side in self._learned:
+            labels.merge(self._labels[SPLITS[side]])
         return Encoder(
             features=FeatureSchema(
                 tables=(
@@ -210,7 +215,7 @@ class Gathered:
                 sequence=tuple(one.feature for one in self._sequence),
                 dense=tuple(one.feature() for one in dense),
             ),
-            tasks=self._labels["train"].fitted(),
+            tasks=labels.fitted(),
             label_columns=self._label_columns,
             vocabularies=vocabularies,
             hashed=self._hashed,

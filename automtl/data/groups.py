@@ -5,7 +5,7 @@ Shapes: N test rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +24,21 @@ def group_column(spec: Spec, asked: str | None) -> str | None:
     return asked if asked is not None else getattr(spec.data.split, "group", None)
 
 
-def group_ids(spec: Spec, data: EncodedData, asked: str | None) -> NDArray[np.int64] | None:
+def group_ids(
+    spec: Spec, data: EncodedData, asked: str | None, *, frame: Any = None
+) -> NDArray[np.int64] | None:
     """The group [N] of each test row, counted from 0; a missing one is a group of its own row.
 
-    None where there is no column of groups. Raises DataError if there is no such column.
+    None where there is no column of groups. `frame` is what `data` was encoded from, if not the
+    spec's files. Raises DataError if there is no such column.
     """
     from automtl.data.build import raw_columns
 
     column = group_column(spec, asked)
     if column is None:
         return None
-    keys_N = as_keys(raw_columns(spec, [column])[column])[data.source_rows("test")].to_numpy()
+    values = raw_columns(spec, [column], frame=frame)[column]
+    keys_N = as_keys(values)[data.source_rows("test")].to_numpy()
     known_N = np.array([key is not None for key in keys_N], dtype=bool)
     ids_N = np.arange(len(keys_N), dtype=np.int64)
     ids_N[known_N] = len(keys_N) + numbered(keys_N[known_N])

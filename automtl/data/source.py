@@ -6,7 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -16,12 +16,13 @@ from automtl.data.batch import Batch, Shared
 from automtl.data.columns import check_columns
 from automtl.data.delimited import UTF8, delimited_batches
 from automtl.data.files import Place, partition, size_of, stamp
+from automtl.data.frames import as_polars
 from automtl.data.header import own_columns, separator
 from automtl.data.parquet import parquet_batches, parquet_num_rows
 from automtl.data.where import Where
 from automtl.errors import DataError
 
-__all__ = ["BATCH_ROWS", "FileSource", "FrameSource", "KeptSource", "Source"]
+__all__ = ["BATCH_ROWS", "FileSource", "FrameSource", "KeptSource", "Source", "frame_source"]
 
 BATCH_ROWS = 1 << 16
 
@@ -184,6 +185,13 @@ class KeptSource:
             yield kept
         num_rows = self._source.num_rows()
         self.num_all = seen if num_rows is None else num_rows
+
+
+def frame_source(frame: Any, where: str | None) -> Source:
+    """The rows of a polars or pandas frame, or of whatever hands out Arrow data, of which `where`
+    is true. Raises DataError for what is no table."""
+    source = FrameSource(as_polars(frame), "the frame")
+    return source if where is None else KeptSource(source, Where(where))
 
 
 def polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:

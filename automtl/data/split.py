@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from automtl.config import TrainedOn
 from automtl.data.batch import Batch
 from automtl.data.columns import (
     ColumnError,
@@ -40,6 +41,7 @@ __all__ = [
     "check_split",
     "make_splitter",
     "needs_survey",
+    "sides_of",
     "split_column",
     "split_frame",
 ]
@@ -179,6 +181,11 @@ class AtRandom:
         side_N[_below(hash_N, self.valid_below)] = VALID
         side_N[_below(hash_N, self.test_below)] = TEST
         return side_N
+
+
+def sides_of(trained_on: TrainedOn) -> tuple[int, ...]:
+    """The sides whose rows models and their encoder learn from."""
+    return (TRAIN, VALID) if trained_on == "train+valid" else (TRAIN,)
 
 
 # ---- before the rows are split -----------------------------------------------------------------

@@ -17,13 +17,16 @@ from automtl.space import fixed_spec
 from automtl.spec.load import dump_yaml
 from automtl.spec.schema import Spec
 
-__all__ = ["config_yaml", "gap_text", "render_card", "with_error"]
+__all__ = ["again", "config_yaml", "gap_text", "render_card", "with_error"]
 
 HEADER = """\
 # {study}, trial {trial}: {model}, every knob fixed.
 #
 # Check it:       automtl validate config.yaml
-# Train it again: automtl search config.yaml --out reports/{study}-{trial}
+# Train it again: {command}
+#
+# The seed is that of the exported model, and the first that `automtl train` takes: the same rows,
+# threads and machine give the same weights.
 #
 # It names its data by absolute path; on another machine: --set data.path=...
 """
@@ -34,12 +37,21 @@ def config_yaml(spec: Spec, manifest: Manifest) -> str:
     plain = fixed_spec(spec, manifest.config)
     plain["data"] = spec.to_dict(absolute_paths=True)["data"]
     plain["search"]["trials"] = 2  # this one, and single_task to compare it with
+    plain["search"]["seed"] = manifest.provenance.seed
     header = HEADER.format(
         study=manifest.provenance.study,
         trial=manifest.provenance.trial,
         model=text.model_name(manifest.config),
+        command=again(manifest),
     )
     return header + "\n" + dump_yaml(plain)
+
+
+def again(manifest: Manifest) -> str:
+    """The command that gives the model of a bundle again, from inside of it."""
+    rows = "" if manifest.trained_on == "train+valid" else " --rows train"
+    about = manifest.provenance
+    return f"automtl train config.yaml{rows} --out reports/{about.study}-{about.trial}"
 
 
 def render_card(manifest: Manifest) -> str:
@@ -105,6 +117,8 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
         "tasks": manifest.tasks,
         "has_binary": any(task.kind == "binary" for task in manifest.tasks),
         "has_conditions": any(task.given is not None for task in manifest.tasks),
+        "has_seen_valid": manifest.trained_on == "train+valid",
+        "again": again(manifest),
         "is_esmm": manifest.config.model.dependency == "esmm",
         "inputs": manifest.inputs,
         "outputs": manifest.outputs,
@@ -186,6 +200,11 @@ def _confirmed_how(manifest: Manifest) -> str:
     if found is None:
         return ""
     over = "rows" if found.group is None else f"{_code(found.group)} groups"
+    if manifest.trained_on == "train+valid":
+        return (
+            f"Means of {found.seeds} trainings with different seeds; this bundle is one of them. "
+            f"Intervals hold 95 %, over seeds and {over}."
+        )
     return (
         f"Means of {found.seeds} trainings with fresh seeds; this bundle is the one whose "
         f"validation score is the median. Intervals hold 95 %, over seeds and {over}; gains over "

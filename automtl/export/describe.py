@@ -18,7 +18,6 @@ from automtl.data.encode import Encoder
 from automtl.errors import BundleError, RunError
 from automtl.export.manifest import (
     AucScore,
-    Confirmed,
     InputColumn,
     LabelFacts,
     Manifest,
@@ -91,7 +90,7 @@ def describe(study: Study, pick: Pick, data: EncodedData) -> Manifest:
         inputs=_inputs(data.encoder),
         outputs=output_columns(data.tasks),
         objectives=study.objectives,
-        num_rows=dict(data.num_rows),
+        num_rows={split: len(data.rows(split)) for split in data.num_rows},
         labels=_labels(data),
         costs={name: value for name, value in record.metrics.items() if name in MODEL_COSTS},
         measured=_measured(pick.record.id, record, test, data),
@@ -100,7 +99,8 @@ def describe(study: Study, pick: Pick, data: EncodedData) -> Manifest:
         else _measured(reference.id, beside.record, beside_test, data),
         test_scores=_scores(test, None if is_reference else beside_test, data),
         provenance=_provenance(study, pick),
-        confirmed=_confirmed(study, pick),
+        confirmed=pick.confirmed,
+        trained_on=data.trained_on,
     )
 
 
@@ -184,14 +184,6 @@ def _labels(data: EncodedData) -> tuple[LabelFacts, ...]:
                 LabelFacts(task=task.name, split=split, num_observed=known_N.size, mean=mean)
             )
     return tuple(facts)
-
-
-def _confirmed(study: Study, pick: Pick) -> Confirmed | None:
-    confirmation = study.confirmation()
-    model = None if confirmation is None else confirmation.model(pick.record.number)
-    if confirmation is None or model is None:
-        return None
-    return Confirmed(seeds=confirmation.seeds, group=confirmation.group, model=model)
 
 
 def _provenance(study: Study, pick: Pick) -> Provenance:

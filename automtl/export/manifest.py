@@ -3,9 +3,9 @@
     BUNDLE/
       bundle.json            this manifest
       model.safetensors      the weights
-      encoder/               vocabularies (Parquet) and statistics (JSON), fitted on train rows
+      encoder/               vocabularies (Parquet) and statistics (JSON), of the rows trained on
       model.onnx             the computation for ONNX Runtime over these weights, if asked for
-      config.yaml            a spec with every knob fixed, for `automtl search`
+      config.yaml            a spec with every knob fixed, for `automtl train`
       README.md              the model card, for people; may be edited
 
 Nothing here is code and nothing is unpickled. Importing this module imports no torch.
@@ -28,6 +28,7 @@ from automtl.config import (
     FeatureSchema,
     Objective,
     TaskSchema,
+    TrainedOn,
     TrialConfig,
     from_jsonable,
     to_jsonable,
@@ -172,7 +173,9 @@ class OnnxGraph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """The whole of bundle.json. `test_scores` are this model's AUCs on TEST rows."""
+    """The whole of bundle.json. `test_scores` are this model's AUCs on TEST rows; `trained_on`
+    says which rows weights and encoder learned from, and that `num_rows` and `labels` call train.
+    """
 
     features: FeatureSchema
     tasks: tuple[TaskSchema, ...]
@@ -189,6 +192,7 @@ class Manifest:
     provenance: Provenance
     confirmed: Confirmed | None = None
     onnx: OnnxGraph | None = None
+    trained_on: TrainedOn = "train"
     checksums: Mapping[str, str] = field(default_factory=dict)
     format: Literal["automtl-bundle"] = "automtl-bundle"
     format_version: int = FORMAT_VERSION

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from automtl.analysis import text
 from automtl.config import MEASURED_COSTS, Objective
 from automtl.errors import RunError
+from automtl.export.manifest import Confirmed
 from automtl.export.standing import Standing, Trained, standing, trained, within_one_error
 from automtl.pareto import dominates
 from automtl.records import losses
@@ -22,11 +23,13 @@ Chosen = tuple[TrialRecord, str]  # and why, in a sentence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pick:
-    """A complete trial, in one sentence why it was chosen, and the training that stands for it."""
+    """A complete trial, in one sentence why it was chosen, the training that stands for it, and
+    what fresh seeds found of it."""
 
     record: TrialRecord
     why: str
     trained: Trained
+    confirmed: Confirmed | None = None
 
 
 def choices(study: Study) -> tuple[str, ...]:
@@ -64,7 +67,20 @@ def pick(study: Study, how: str) -> Pick:
             record, why = _numbered(study, int(kind.lower().removeprefix("t")))
         case _:
             raise RunError(f"--pick {how}: no such choice{_did_you_mean(study, how)}")
-    return Pick(record=record, why=why, trained=trained(study, record))
+    return Pick(
+        record=record,
+        why=why,
+        trained=trained(study, record),
+        confirmed=_confirmed(study, record),
+    )
+
+
+def _confirmed(study: Study, record: TrialRecord) -> Confirmed | None:
+    confirmation = study.confirmation()
+    model = None if confirmation is None else confirmation.model(record.number)
+    if confirmation is None or model is None:
+        return None
+    return Confirmed(seeds=confirmation.seeds, group=confirmation.group, model=model)
 
 
 def _knee(study: Study) -> Chosen:

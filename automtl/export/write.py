@@ -33,7 +33,7 @@ from automtl.export.pick import Pick
 from automtl.study import Study
 from automtl.study_rows import encoded_data
 
-__all__ = ["Format", "export_bundle"]
+__all__ = ["check_new_bundle", "export_bundle"]
 
 Format = Literal["torch", "onnx", "all"]
 
@@ -49,7 +49,7 @@ def export_bundle(
     trial's weights or the study's encoder are gone, or if the extra `onnx` is needed and missing.
     """
     target = Path(to_dir).absolute()
-    _check_new(target)
+    check_new_bundle(target)
     if formats != "torch" and not has_onnx():
         raise RunError(f"--format {formats}: needs onnx and onnxruntime; {EXTRA_HINT}")
     weights = weights_of(pick.trained)
@@ -79,7 +79,8 @@ def _with_graph(manifest: Manifest, aside: Path, data: EncodedData) -> Manifest:
     return dataclasses.replace(manifest, onnx=compared(manifest, aside, data))
 
 
-def _check_new(target: Path) -> None:
+def check_new_bundle(target: Path) -> None:
+    """Raises RunError unless a new bundle can be made at `target`. Writes nothing."""
     if target.exists() and not target.is_dir():
         raise RunError(f"{target}: this is a file; choose another --to")
     if target.is_dir() and any(target.iterdir()):

@@ -135,6 +135,11 @@ def _opened(training: Training, data: EncodedData, *, trial: str, why: str) -> T
 def _of_bundle(place: Path) -> Source:
     bundle = Bundle.load(place, engine="torch")
     manifest = bundle.manifest
+    if manifest.trained_on != "train":
+        raise BundleError(
+            f"{place}: was trained on valid rows too, and a score is chosen on rows that the model "
+            "has not seen; give the run, or the bundle that `automtl export` wrote of it"
+        )
     spec = load_spec(place / CONFIG_FILE)
     data = open_data(spec)
     if data.fingerprint != manifest.provenance.data_fingerprint:

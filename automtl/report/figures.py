@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,7 @@ __all__ = [
     "Figure",
     "axis",
     "blank",
+    "from_plain",
     "front_figure",
     "hypervolume_figure",
     "plotly_js",
@@ -37,7 +38,7 @@ __all__ = [
     "to_plain",
 ]
 
-Figure = go.Figure
+Figure: TypeAlias = go.Figure
 
 COLORS: Mapping[Family, str] = {
     "single_task": "#8a8f98",
@@ -179,6 +180,11 @@ def plotly_js() -> str:
 def to_plain(figure: go.Figure) -> dict[str, Any]:
     """The figure as JSON values, as plotly.js takes it; NaN becomes null."""
     return dict(json.loads(figure.to_json()))
+
+
+def from_plain(plain: Mapping[str, Any]) -> go.Figure:
+    """The inverse of `to_plain`."""
+    return go.Figure(plain)
 
 
 # ---- the parts -----------------------------------------------------------------------------

@@ -6,9 +6,9 @@ Everything that came from data or from a user goes through jinja2's autoescape, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jinja2
 from markupsafe import Markup
@@ -26,7 +26,7 @@ from automtl.report.sections.families import families_section
 from automtl.report.sections.inside import inside_section
 from automtl.report.sections.knobs import knobs_section
 from automtl.report.sections.lead import lead
-from automtl.report.sections.parts import Plot
+from automtl.report.sections.parts import plots_in
 from automtl.report.sections.trade_off import trade_off
 from automtl.report.sections.transfer import transfer_section
 from automtl.report.sections.trials import trial_tables
@@ -84,7 +84,7 @@ def render_report(
         "inside": inside_section(study, not_measured=not_measured or {}),
         "curves": curves_section(study, trials, evaluations_frame(study)),
     }
-    plots = {one.id: one.variants for one in _plots(sections)}
+    plots = {one.id: one.variants for one in plots_in(sections)}
     shown = trade_off(study, marks, trials)
     every = [*shown["figures"].values(), *(one for variants in plots.values() for one in variants)]
     kinds = frozenset(trace["type"] for figure in every for trace in figure["data"])
@@ -104,15 +104,3 @@ def render_report(
         version=version,
         plotly=Markup(trimmed(figures.plotly_js(), kinds)),
     )
-
-
-def _plots(part: Any) -> Iterator[Plot]:
-    """Every plot of the sections, wherever it is."""
-    if isinstance(part, Plot):
-        yield part
-    elif isinstance(part, dict):
-        for inner in part.values():
-            yield from _plots(inner)
-    elif isinstance(part, list):
-        for inner in part:
-            yield from _plots(inner)

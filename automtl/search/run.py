@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from automtl.data.cache import Report, open_data
 from automtl.doctor.checkup import check_before_search
+from automtl.errors import RunError
 from automtl.rundir import check_new
 from automtl.search.disk import disk_failures_explained
 from automtl.search.executor import make_executor
@@ -29,6 +30,7 @@ def run_search(
     spec: Spec,
     run_dir: Path,
     *,
+    frame: Any = None,
     resume: bool = False,
     executor: Literal["ray", "local"] = "ray",
     workers: int | None = None,
@@ -39,6 +41,7 @@ def run_search(
 ) -> Study:
     """Searches `spec` into `run_dir` and returns the study.
 
+    `frame` (a polars or pandas frame, or an Arrow table) takes the place of the spec's files.
     With `resume` the study in `run_dir` goes on; it must be of the same spec (but for
     `rundir.NOT_COMPARED`) and of the same rows. `workers` is how many trials run at once, by
     default as many as the machine has room for; `address` names a Ray cluster that runs already.
@@ -53,14 +56,19 @@ def run_search(
     trackers = [target.open() for target in parse_targets(track)]
     if resume:
         study = Study.open(run_dir)
+        if any(record.role == "train" for record in study.history()):
+            raise RunError(
+                f"{run_dir}: holds models that `automtl train` trained, no search; choose another "
+                "--out"
+            )
         study.check_spec(spec)
-        data = open_data(spec, report=report)
+        data = open_data(spec, frame=frame, report=report)
         study.check_data(data)
         warnings: list[str] = []  # they were told when it began
     else:
         check_new(run_dir)
-        data = open_data(spec, report=report)
-        warnings = check_before_search(spec, data)
+        data = open_data(spec, frame=frame, report=report)
+        warnings = check_before_search(spec if frame is None else _without_files(spec), data)
         study = Study.create(run_dir, spec, data)
     with disk_failures_explained(study.run_dir, go_on="go on with --resume"), study.writing():
         study.set_budget(budget(spec))
@@ -85,3 +93,8 @@ def run_search(
                 told.on_end(study)
             loop.finish()
     return study
+
+
+def _without_files(spec: Spec) -> Spec:
+    """For who would look into the files: the rows are a frame."""
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"path": None})})

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from automtl.spec.schema import Spec
     from automtl.study import Study
 
-__all__ = ["TrialJob", "asks_for_latency", "make_job"]
+__all__ = ["TrialJob", "asks_for_latency", "checkpoint_name", "make_job"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,9 @@ class TrialJob:
     moved into place. While the trial runs there is a sign of life in `alive_dir`. With
     `latency_batch` the built model's `latency_ms` is measured for so many rows: the costs come
     first, as an evaluation after 0 epochs, so that a model that is too slow need not be trained.
-    With `scores_dir` the predictions for TEST rows are kept there, too (`search/scores.py`).
+    With `scores_dir` the predictions for TEST rows are kept there, too (`search/scores.py`). With
+    `checkpoints_dir` the training is kept there every `checkpoint_s` seconds, by its seed, and goes
+    on from what this machine finds there.
     """
 
     weights_dir: Path
@@ -50,6 +52,8 @@ class TrialJob:
     latency_batch: int | None = None
     alive_dir: Path | None = None
     scores_dir: Path | None = None
+    checkpoints_dir: Path | None = None
+    checkpoint_s: float = 0.0
 
     def run(self, assignment: Assignment, home: Home = HERE) -> Iterator[Evaluation]:
         with beating(self.alive_dir, assignment.number, home=home) as on_step:
@@ -58,12 +62,20 @@ class TrialJob:
     def _train(self, assignment: Assignment, home: Home, on_step: OnStep) -> Iterator[Evaluation]:
         import torch
 
+        from automtl.training.checkpoint import Checkpoints
         from automtl.training.fit import Trainer
         from automtl.training.memory import keep_freed_memory
 
         torch.set_num_threads(self.num_threads)
         keep_freed_memory()
         cache_dir = home.rows(self.cache_dir, self.fingerprint, on_wait=lambda: on_step(0, 0))
+        checkpoints = None
+        if self.checkpoints_dir is not None:
+            checkpoints = Checkpoints(
+                self.checkpoints_dir / checkpoint_name(assignment.seed),
+                every_s=self.checkpoint_s,
+                keeping=home.keeping,
+            )
         trainer = Trainer(
             assignment.config,
             _open_rows(cache_dir),
@@ -72,6 +84,7 @@ class TrialJob:
             precision=self.precision,
             rungs=self.rungs,
             on_step=on_step,
+            checkpoints=checkpoints,
         )
         if self.latency_batch is not None:
             yield trainer.measure_latency(self.latency_batch)
@@ -103,6 +116,11 @@ def _open_rows(cache_dir: Path) -> EncodedData:
     return load_cached(cache_dir)
 
 
+def checkpoint_name(seed: int) -> str:
+    """The file of a training's checkpoint, in the directory of checkpoints."""
+    return f"seed-{seed}.safetensors"
+
+
 def make_job(
     study: Study,
     spec: Spec,
@@ -110,6 +128,8 @@ def make_job(
     *,
     rungs: tuple[float, ...],
     scores_dir: Path | None = None,
+    checkpoints_dir: Path | None = None,
+    checkpoint_s: float = 0.0,
 ) -> TrialJob:
     """The job of the trials of `study`, which are judged at `rungs`."""
     return TrialJob(
@@ -123,6 +143,8 @@ def make_job(
         latency_batch=spec.trial.latency_batch if asks_for_latency(spec) else None,
         alive_dir=study.alive_dir,
         scores_dir=scores_dir,
+        checkpoints_dir=checkpoints_dir,
+        checkpoint_s=checkpoint_s,
     )
 
 

@@ -80,3 +80,12 @@ class AdamW:
         """Updates every parameter that has a gradient."""
         for group in self._groups:
             group.step()
+
+    def state(self) -> dict[str, Tensor]:
+        """What it remembers of earlier steps, as it is in memory; not the parameters."""
+        return {
+            f"{number}.{what}.{place}": tensor
+            for number, group in enumerate(self._groups)
+            for what in ("means", "squares", "steps")
+            for place, tensor in enumerate(getattr(group, what))
+        }

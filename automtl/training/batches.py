@@ -5,6 +5,7 @@ Shapes: N rows, B rows of a batch.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
@@ -75,13 +76,17 @@ class Batches:
             else:
                 yield self._to_device([torch.from_numpy(np.array(a[part])) for a in self._arrays])
 
-    def shuffled(self, batch_size: int, generator: np.random.Generator) -> Iterator[list[Tensor]]:
+    def shuffled(
+        self, batch_size: int, generator: np.random.Generator, *, skip: int = 0
+    ) -> Iterator[list[Tensor]]:
         """Epoch after epoch without end, each a fresh permutation; batches of equal size.
 
         A batch may begin in one epoch and end in the next, so that no row is left out and every
-        batch counts the same. A batch larger than the data is the whole data.
+        batch counts the same. A batch larger than the data is the whole data. The first `skip`
+        batches are left out: of those no row is read.
         """
         rows = self._shuffled_rows(min(batch_size, self.num_rows), generator)
+        rows = itertools.islice(rows, skip, None)
         if self.placed != "streamed":
             yield from map(self.take, rows)
             return

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ from automtl.models.model import MultiTaskModel
 from automtl.models.plan import plan_model
 from automtl.records import evaluation_epochs
 from automtl.training.batches import Batches, resolve_device
+from automtl.training.checkpoint import Checkpoint, Checkpoints, generators, set_generators
 from automtl.training.latency import latency_ms
 from automtl.training.losses import MultiTaskLoss, task_targets
 from automtl.training.memory import check_fits, is_out_of_memory, peak_bytes
@@ -50,9 +51,11 @@ class TrainingData(Protocol):
 class Trainer:
     """One trial in this process. The same seed gives the same numbers on the same device.
 
-    It is evaluated at `rungs` (epochs, rising) and at its end. `notes` says, in sentences, what
-    was done otherwise than asked. `on_step` is told, before each step and each evaluation, how
-    many steps are done and how many there are in all. Raises TrialFailedError where the model
+    It is evaluated at `rungs` (epochs, rising) and at its end; where that is changes no weight.
+    `notes` says, in sentences, what was done otherwise than asked. `on_step` is told, before each
+    step and each evaluation, how many steps are done and how many there are in all. With
+    `checkpoints` it goes on from the last one, if there is one, with the numbers that it would
+    have had; evaluations before it are not told again. Raises TrialFailedError where the model
     cannot fit the memory that is free.
     """
 
@@ -66,8 +69,10 @@ class Trainer:
         rungs: Sequence[float] = (),
         precision: Precision = "auto",
         on_step: Callable[[int, int], None] | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.config, self.data, self.seed = config, data, seed
+        self._checkpoints = checkpoints
         self.device = resolve_device(device)
         self.rungs = tuple(rungs)
         self._on_step = on_step or _nothing
@@ -86,9 +91,10 @@ class Trainer:
         Out of memory before the first evaluation half the batch is tried, once. Raises
         TrialFailedError where that does not help, or the loss is no longer finite.
         """
-        batch_size, seen = self._batch_size(), 0
+        start = None if self._checkpoints is None else self._checkpoints.load()
+        batch_size, seen = self._batch_size() if start is None else start.batch_size, 0
         try:
-            for evaluation in self._run(batch_size):
+            for evaluation in self._run(batch_size, start):
                 seen += 1
                 yield evaluation
             return
@@ -157,7 +163,7 @@ class Trainer:
         if text not in self.notes:
             self.notes.append(text)
 
-    def _run(self, batch_size: int) -> Iterator[Evaluation]:
+    def _run(self, batch_size: int, start: Checkpoint | None = None) -> Iterator[Evaluation]:
         rows = self.data.rows("train")
         dependency = self.config.model.dependency
         targets_NK = task_targets(rows.labels_NK, self.data.tasks, dependency=dependency)
@@ -172,16 +178,34 @@ class Trainer:
         stepper = Stepper(
             self.config.train, self.model, loss.to(self.device), precision=self.precision
         )
-        stream = batches.shuffled(batch_size, np.random.default_rng(self.seed))
-        started, done = time.perf_counter(), 0
+        if start is not None and not start.fits(stepper.state()):
+            self._note("the checkpoint was of another model: trained from the start")
+            start = None
+        done = 0 if start is None else start.step
+        stream = batches.shuffled(batch_size, np.random.default_rng(self.seed), skip=done)
+        started = time.perf_counter()
+        if start is not None:
+            stepper.restore(start.state)
+            started -= start.wall_s
+            for note in start.notes:
+                self._note(note)
+        random = self._seeded() if start is None else start.random
         evaluated = evaluation_epochs(self.config.train.epochs, self.rungs)
         ends = [max(1, math.ceil(epochs * batches.num_rows / batch_size)) for epochs in evaluated]
+
+        def keep(step: int) -> None:
+            self._keep(stepper, step, batch_size=batch_size, wall_s=time.perf_counter() - started)
+
         for epochs, end in zip(evaluated, ends, strict=True):
-            self._train(
+            if start is not None and end <= start.step:
+                continue
+            random = self._train(
                 stepper,
                 stream,
                 steps=range(done, end),
+                random=random,
                 on_step=lambda step: self._on_step(step, ends[-1]),
+                keep=keep,
                 num_rows=batches.num_rows,
             )
             done = end
@@ -201,18 +225,44 @@ class Trainer:
         stream: Iterator[list[Tensor]],
         *,
         steps: range,
+        random: Mapping[str, Tensor],
         on_step: Callable[[int], None],
+        keep: Callable[[int], None],
         num_rows: int,
-    ) -> None:
+    ) -> dict[str, Tensor]:
+        """From `random`, the states of the generators before these steps, to those after them."""
         self.model.train()
         with torch.random.fork_rng(devices=self._cuda_devices()):
-            torch.manual_seed(self.seed + steps.start)  # dropout reads the global generator
+            set_generators(random, self.device)  # dropout reads the global ones
             for number in steps:
                 on_step(number)
                 batch = next(stream)
                 loss = stepper.step(*batch, epochs=number * len(batch[0]) / num_rows)
                 if number % STEPS_BETWEEN_CHECKS == 0 or number == steps.stop - 1:
                     _check_finite(loss, number)
+                if number + 1 < steps.stop:
+                    keep(number + 1)
+            return generators(self.device)
+
+    def _seeded(self) -> dict[str, Tensor]:
+        with torch.random.fork_rng(devices=self._cuda_devices()):
+            torch.manual_seed(self.seed)
+            return generators(self.device)
+
+    def _keep(self, stepper: Stepper, step: int, *, batch_size: int, wall_s: float) -> None:
+        """Writes a checkpoint if it is time to."""
+        if self._checkpoints is None or not self._checkpoints.is_due():
+            return
+        checkpoint = Checkpoint(
+            step=step,
+            batch_size=batch_size,
+            wall_s=wall_s,
+            notes=tuple(self.notes),
+            state=stepper.state(),
+            random=generators(self.device),
+        )
+        if why := self._checkpoints.save(checkpoint):
+            self._note(f"{why}: the training went on without")
 
     def _cuda_devices(self) -> list[torch.device]:
         return [self.device] if self.device.type == "cuda" else []

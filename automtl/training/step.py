@@ -5,8 +5,10 @@ Nothing in it waits for the device. Shapes: B rows, C id columns, F numeric colu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from automtl.config import TrainConfig
@@ -32,6 +34,26 @@ class Stepper:
         self.model, self.loss, self.precision = model, loss, precision
         self.dense = build_dense_optimizer(config, model, loss)
         self.tables = build_table_optimizers(config, model)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that steps change, by name, as it is in memory."""
+        parts: dict[str, Mapping[str, Tensor]] = {
+            "model": self.model.state_dict(),
+            "loss": self.loss.state_dict(),
+            "dense": self.dense.state(),
+            **{f"table{number}": table.state() for number, table in enumerate(self.tables)},
+        }
+        return {
+            f"{part}.{name}": tensor
+            for part, tensors in parts.items()
+            for name, tensor in tensors.items()
+        }
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Goes back, or on, to a `state` of the same names and shapes."""
+        for name, tensor in self.state().items():
+            tensor.copy_(state[name])
 
     def step(
         self,

@@ -96,6 +96,10 @@ class TableOptimizer(ABC):
         self.table_VD.index_copy_(0, rows_U, weight_UD)
 
     @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """What it remembers of earlier steps, as it is in memory; not the table."""
+
+    @abstractmethod
     def _change(self, rows_U: Tensor, grads_UD: Tensor) -> Tensor:
         """Updates the state of `rows_U`; returns what to subtract, in units of the rate."""
 
@@ -106,6 +110,9 @@ class Adagrad(TableOptimizer):
     def __init__(self, table_VD: Tensor, *, lr: float, l2: float = 0.0) -> None:
         super().__init__(table_VD, lr=lr, l2=l2)
         self.sum_VD = torch.zeros_like(self.table_VD)
+
+    def state(self) -> dict[str, Tensor]:
+        return {"sum": self.sum_VD}
 
     def _change(self, rows_U: Tensor, grads_UD: Tensor) -> Tensor:
         sum_UD = self.sum_VD.index_select(0, rows_U).addcmul_(grads_UD, grads_UD)
@@ -120,6 +127,9 @@ class RowwiseAdagrad(TableOptimizer):
         super().__init__(table_VD, lr=lr, l2=l2)
         self.sum_V = self.table_VD.new_zeros(len(self.table_VD))
 
+    def state(self) -> dict[str, Tensor]:
+        return {"sum": self.sum_V}
+
     def _change(self, rows_U: Tensor, grads_UD: Tensor) -> Tensor:
         sum_U = self.sum_V.index_select(0, rows_U).add_(grads_UD.square().mean(1))
         self.sum_V.index_copy_(0, rows_U, sum_U)
@@ -133,16 +143,19 @@ class LazyAdam(TableOptimizer):
         super().__init__(table_VD, lr=lr, l2=l2)
         self.mean_VD = torch.zeros_like(self.table_VD)
         self.square_VD = torch.zeros_like(self.table_VD)
-        self.num_steps = 0
+        self.num_steps = torch.zeros((), dtype=torch.int64)  # on the CPU: Python reads it
+
+    def state(self) -> dict[str, Tensor]:
+        return {"mean": self.mean_VD, "square": self.square_VD, "num_steps": self.num_steps}
 
     def _change(self, rows_U: Tensor, grads_UD: Tensor) -> Tensor:
-        self.num_steps += 1
+        num_steps = int(self.num_steps.add_(1))
         first, second = ADAM_BETAS
         mean_UD = self.mean_VD.index_select(0, rows_U).lerp_(grads_UD, 1 - first)
         square_UD = self.square_VD.index_select(0, rows_U).lerp_(grads_UD.square(), 1 - second)
         self.mean_VD.index_copy_(0, rows_U, mean_UD)
         self.square_VD.index_copy_(0, rows_U, square_UD)
-        correction = math.sqrt(1 - second**self.num_steps) / (1 - first**self.num_steps)
+        correction = math.sqrt(1 - second**num_steps) / (1 - first**num_steps)
         return mean_UD.mul_(correction).div_(square_UD.sqrt_().add_(ADAM_EPS))
 
 

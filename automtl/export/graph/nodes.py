@@ -66,7 +66,8 @@ class Graph:
         return list(node.output)
 
     def _node(self, op: str, inputs: Sequence[str], attributes: Mapping[str, int]) -> NodeProto:
-        node: NodeProto = self.proto.node.add(op_type=op, name=f"{self.scope}{op}_{len(self.proto.node)}")
+        name = f"{self.scope}{op}_{len(self.proto.node)}"
+        node: NodeProto = self.proto.node.add(op_type=op, name=name)
         node.input.extend(inputs)
         for key, value in attributes.items():
             node.attribute.add(name=key, type=AttributeProto.INT, i=value)

@@ -43,6 +43,7 @@ def confirmed_section(study: Study) -> dict[str, Any]:
                 [confirmed_gains_figure(frame, name)],
                 label=f"Gain of each confirmed model in {name} with its interval",
                 title=name,
+                of=[name],
             )
             for number, name in enumerate(names)
         ],

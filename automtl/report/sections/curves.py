@@ -28,5 +28,6 @@ def curves_section(study: Study, trials: pd.DataFrame, evaluations: pd.DataFrame
             [curves_figure(trials, evaluations, one) for one in objectives],
             label="Validation metrics of all trials over the epochs they trained",
             group="curves",
+            of=[one.name for one in objectives],
         ),
     }

@@ -103,6 +103,7 @@ def _gates(inside: Inside, model: str, number: int) -> dict[str, Any]:
             f"gates-{number}",
             [gates_figure(frame, inside.trial)],
             label=f"Mean weight that each gate of {inside.trial} gives each expert",
+            of=[inside.trial],
         )
         if len(frame)
         else None,
@@ -139,6 +140,7 @@ def _calibration(study: Study, insides: Sequence[Inside]) -> dict[str, Any]:
                 [reliability_figure(frame, name, roles=roles)],
                 label=f"Observed over predicted {name}, on {space}",
                 title=f"{name}, {space}",
+                of=[name],
             )
             for number, (name, space) in enumerate(spaces.items())
         ],

@@ -55,6 +55,7 @@ def knobs_section(study: Study) -> dict[str, Any]:
             [importance_figure(importance, one) for one in objectives],
             label="Share of importance of each knob, and what chance gives",
             group="knobs",
+            of=[one.name for one in objectives],
         ),
         "importance_table": table(
             ("knob", "of the trials with", "objective", "trials", "share", "by chance up to"),
@@ -78,6 +79,7 @@ def knobs_section(study: Study) -> dict[str, Any]:
                 label=f"Median and quartiles of an objective along {knob.name}",
                 title=_title(knob),
                 group="knobs",
+                of=[f"{knob.name}, {one.name}" for one in objectives],
             )
             for number, knob in enumerate(free)
             if (marginals["knob"] == knob.name).any()

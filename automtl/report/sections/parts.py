@@ -4,7 +4,7 @@ tables of the same numbers."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,14 @@ from automtl.analysis import text
 from automtl.config import Objective
 from automtl.report.figures import Figure, to_plain
 
-__all__ = ["Plot", "Table", "heading", "plot", "signed", "table"]
+__all__ = ["Plot", "Table", "heading", "plot", "plots_in", "signed", "table"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
     """A figure of the page, as plotly.js takes it; of several `variants` the page's choice `group`
-    shows one. `label` says to a reader who cannot see it what it is."""
+    shows one, and `of` says of each what it is of. `label` says to a reader who cannot see it what
+    it is."""
 
     id: str
     label: str
@@ -26,6 +27,7 @@ class Plot:
     height: int
     variants: tuple[dict[str, Any], ...]
     group: str
+    of: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +40,17 @@ class Table:
 
 
 def plot(
-    name: str, figures: Sequence[Figure], *, label: str, title: str = "", group: str = ""
+    name: str,
+    figures: Sequence[Figure],
+    *,
+    label: str,
+    title: str = "",
+    group: str = "",
+    of: Sequence[str] = ("",),
 ) -> Plot:
     """`name` must be an id of HTML, so no text of a spec or of data."""
     assert re.fullmatch(r"[a-z][a-z0-9-]*", name), name
+    assert len(of) == len(figures), "each is of something"
     return Plot(
         id=name,
         label=label,
@@ -49,7 +58,20 @@ def plot(
         height=max(int(one.layout.height) for one in figures),
         variants=tuple(to_plain(one) for one in figures),
         group=group,
+        of=tuple(of),
     )
+
+
+def plots_in(part: Any) -> Iterator[Plot]:
+    """Every plot of a section, wherever it is."""
+    if isinstance(part, Plot):
+        yield part
+    elif isinstance(part, dict):
+        for inner in part.values():
+            yield from plots_in(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from plots_in(inner)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, num_words: int = 1) -> Table:

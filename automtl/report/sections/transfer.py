@@ -48,6 +48,7 @@ def transfer_section(study: Study) -> dict[str, Any]:
                 [family_gains_figure(gains, name)],
                 label=f"Median and best gain of each family in {name}",
                 title=name,
+                of=[name],
             )
             for number, name in enumerate(objectives)
         ],
@@ -72,6 +73,7 @@ def transfer_section(study: Study) -> dict[str, Any]:
             [seesaw_figure(seesaw, first, second) for first, second in pairs],
             label="Shares of trials in which two tasks went up, down or apart, by family",
             group="pairs",
+            of=[f"{first}, {second}" for first, second in pairs],
         )
         if pairs
         else None,
@@ -111,6 +113,7 @@ def _weights_plot(weights: pd.DataFrame, number: int, weighted: str, objective: 
         [loss_weights_figure(weights, weighted=weighted, objective=objective)],
         label=f"Gain in {objective} over the loss weight of {weighted}, a mark a trial",
         title=f"{objective} over the loss weight of {weighted}",
+        of=[f"{objective}, {weighted}"],
     )
 
 

@@ -1,0 +1,118 @@
+"""The calls of the command line, for Python: search, train, load a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from automtl.config import TrainedOn
+from automtl.export.bundle import Bundle
+from automtl.export.final import check_places, export_training
+from automtl.final.run import CHECKPOINT_S, run_training
+from automtl.progress_line import progress
+from automtl.public.spec import SpecLike, as_spec
+from automtl.public.study import Study
+from automtl.search.run import run_search
+from automtl.train_line import TrainLine
+
+__all__ = ["load", "search", "train"]
+
+
+def search(
+    spec: SpecLike,
+    *,
+    data: Any = None,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    executor: Literal["ray", "local"] = "ray",
+    address: str | None = None,
+    resume: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+) -> Study:
+    """Searches what `spec` says (a path, a dictionary or a loaded one) and returns the study.
+
+    `data` (a polars or pandas frame, or an Arrow table) takes the place of the spec's files, which
+    it then need not name. The study is on disk, in `out` or reports/NAME; with `resume` it goes
+    on there. `workers` trials run at once, as many as fit if left out; "local" runs one after the
+    other in this process. Nothing is confirmed: `study.confirm()` does it.
+
+    Raises SpecError, DataError, RunError or SearchFailedError, each with the way out.
+
+        study = automtl.search("spec.yaml", data=frame, overrides={"search.trials": 30})
+        study.front()
+    """
+    loaded = as_spec(spec, overrides=overrides, has_frame=data is not None)
+    run = run_search(
+        loaded,
+        _place(out, loaded.name),
+        frame=data,
+        resume=resume,
+        executor=executor,
+        workers=workers,
+        address=address,
+        progress=None if quiet else progress(loaded),
+    )
+    return Study(run)
+
+
+def train(
+    config: SpecLike,
+    *,
+    data: Any = None,
+    out: str | Path | None = None,
+    to: str | Path | None = None,
+    seeds: int = 1,
+    rows: TrainedOn = "train+valid",
+    workers: int | None = None,
+    executor: Literal["ray", "local"] = "local",
+    resume: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+    checkpoint_s: float = CHECKPOINT_S,
+    quiet: bool = False,
+) -> Bundle:
+    """Trains the one configuration of `config`, a spec without free knobs, for use; -> the bundle
+    of the seed whose score is the median.
+
+    It learns from train and valid rows, vocabularies and scalings too; test rows only report. The
+    runs are in `out` (reports/NAME-trained), the bundle is at `to` (`out`/bundle). Killed, it goes
+    on with `resume` to the same weights.
+
+        bundle = automtl.train("knee/config.yaml", seeds=3)
+        bundle.predict(frame)
+    """
+    loaded = as_spec(config, overrides=overrides, has_frame=data is not None)
+    run_dir = _place(out, f"{loaded.name}-trained")
+    if to is not None:
+        check_places(Path(to), seeds=seeds, every=False, resume=resume)
+    study, training = run_training(
+        loaded,
+        run_dir,
+        source=str(config) if isinstance(config, str | Path) else "config",
+        frame=data,
+        seeds=seeds,
+        trained_on=rows,
+        resume=resume,
+        executor=executor,
+        workers=workers,
+        checkpoint_s=checkpoint_s,
+        progress=None if quiet else TrainLine(),
+    )
+    (place,) = export_training(study, training, run_dir / "bundle" if to is None else Path(to))
+    return load(place)
+
+
+def load(bundle: str | Path) -> Bundle:
+    """An exported model: its `model` (a plain `nn.Module` on the CPU), its `encoder`, its
+    `manifest`. Nothing in the directory is run or unpickled; all of it is checked.
+
+    Raises BundleError if it is damaged, foreign, or of a later format.
+
+        scores = automtl.load("reports/kuairand/bundle").predict(frame)
+    """
+    return Bundle.load(bundle)
+
+
+def _place(out: str | Path | None, name: str) -> Path:
+    return Path("reports") / name if out is None else Path(out)
