@@ -76,6 +76,40 @@ def test_importing_the_package_imports_nothing_heavy():
     assert not {*HEAVY, "optuna", "numpy", "pydantic"} & set(done.stdout.split())
 
 
+ENCODE = """
+import sys
+import polars as pl
+from automtl.data.cache import open_data
+from automtl.spec.schema import Spec
+
+rows = {"id": [1, 2, None, 4] * 9, "text": ["a", None, "b", "c"] * 9, "x": [0.5, 2.0, 1.0] * 12}
+sides = ["train", "train", "valid", "test", "valid", "train"] * 6
+rows |= {"click": [0, 1, 1, 0] * 9, "split": sides}
+pl.DataFrame(rows).write_parquet(sys.argv[1] + "/rows.parquet")
+open_data(Spec.from_dict({
+    "version": 1,
+    "name": "few",
+    "data": {
+        "path": sys.argv[1] + "/rows.parquet",
+        "cache": sys.argv[1] + "/cache",
+        "split": {"column": "split"},
+        "categorical": ["id", "text"],
+        "numeric": ["x"],
+    },
+    "tasks": {"click": {"label": "click"}},
+    "objectives": ["click.auc"],
+    "space": {"sharing": [{"family": "shared_bottom"}]},
+}))
+assert "pandas" not in sys.modules
+"""
+
+
+def test_rows_are_encoded_without_pandas(tmp_path):
+    command = [sys.executable, "-c", ENCODE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 LINTER = shutil.which("lint-imports", path=str(Path(sys.executable).parent)) or shutil.which(
     "lint-imports"
 )

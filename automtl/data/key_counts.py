@@ -10,6 +10,7 @@ Shapes: N values, D distinct values, V keys of a vocabulary.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ __all__ = ["WIDEST", "KeyCounts", "build_vocabulary"]
 WIDEST = 1 << 22  # integers between the smallest and the largest that have a place each
 MANY_PENDING = 1 << 18  # distinct keys that wait to be added up
 MOST_DIGITS = 19  # of a 64-bit integer
-TENS = 10 ** np.arange(MOST_DIGITS, dtype=np.uint64)
+TENS = np.array([10**power for power in range(MOST_DIGITS)], dtype=np.uint64)
 Ints = npt.NDArray[np.int64]
 
 
@@ -195,7 +196,7 @@ def _added_up(counts: pl.DataFrame) -> pl.DataFrame:
     return known.group_by("key").agg(pl.col("count").sum()).collect()
 
 
-def _by_text(values: Ints) -> tuple[npt.NDArray[np.integer], ...]:
+def _by_text(values: Ints) -> tuple[npt.NDArray[Any], ...]:
     """What integers are to be sorted by for the order of their text, the last first: the sign (`-`
     comes before the digits), the digits with zeros behind, and how many there are."""
     size = np.abs(values).view(np.uint64)  # of the smallest integer, too

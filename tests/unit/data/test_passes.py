@@ -126,9 +126,10 @@ def test_an_error_names_the_file_and_the_row_in_it_whatever_the_batch(tmp_path, 
 
 # ---- keys ------------------------------------------------------------------------------------
 
-BIG = 2**62
+BIG = [2**62, -(2**62), 2**63 - 1, -(2**63)]
+ROUND = [10, 100, 1000, -10, -100, 10**18, -(10**18)]  # whose text begins with that of another
 INTEGERS = st.lists(
-    st.one_of(st.integers(-5, 5), st.integers(10**6, 10**6 + 9), st.sampled_from([-BIG, BIG])),
+    st.one_of(st.integers(-5, 5), st.integers(10**6, 10**6 + 9), st.sampled_from([*BIG, *ROUND])),
     min_size=1,
 )
 
@@ -151,6 +152,35 @@ def test_integers_are_counted_and_found_whether_they_lie_near_or_far(batches, wi
         ids = [expected.index(value) + 2 for value in every] + [0, 1]
         assert Lookup(keys).ids(asked).tolist() == ids
         assert Lookup(keys).ids(asked.cast(pl.String)).tolist() == ids
+
+
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt16, pl.Int64])
+def test_integers_come_as_they_are_from_arrow_and_from_a_frame(dtype):
+    frame = pl.DataFrame({"id": pl.Series([5, 3, 7, 5], dtype=dtype)})
+    arrow = frame.to_arrow().to_batches()[0]
+    for rows in (Batch(frame[1:]), Batch(arrow.slice(1))):
+        values_N = rows.integers("id")
+        assert values_N.dtype == np.int64
+        assert values_N.tolist() == [3, 7, 5]
+
+
+def test_a_column_with_missing_values_or_beyond_64_bits_has_no_plain_integers():
+    frame = pl.DataFrame(
+        {"holes": [1, None], "big": pl.Series([1, 2**64 - 1], dtype=pl.UInt64), "real": [1.0, 2.0]}
+    )
+    for rows in (Batch(frame), Batch(frame.to_arrow().to_batches()[0])):
+        assert [rows.integers(name) for name in frame.columns] == [None, None, None]
+
+
+def test_batches_of_one_row_group_share_the_keys_of_their_text(tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "BATCH_ROWS", 100)
+    file = tmp_path / "rows.parquet"
+    rows().write_parquet(file, row_group_size=300)  # batches of 100 rows: three, then two
+    columns = [batch.coded("code") for batch in source.FileSource([file]).batches(["code"])]
+    assert [one.distinct is columns[0].distinct for one in columns] == [True] * 3 + [False] * 2
+    assert columns[3].distinct is columns[4].distinct
+    keys = [[*one.distinct.keys, None][code] for one in columns for code in one.codes_N]
+    assert keys == rows()["code"].to_list()
 
 
 @given(st.sets(st.integers(0, 2**64 - 1)), st.lists(st.integers(0, 2**64 - 1)))
