@@ -103,15 +103,18 @@ def train(
     return load(place)
 
 
-def load(bundle: str | Path) -> Bundle:
+def load(bundle: str | Path, *, engine: Literal["auto", "torch", "onnx"] = "auto") -> Bundle:
     """An exported model: its `model` (a plain `nn.Module` on the CPU), its `encoder`, its
     `manifest`. Nothing in the directory is run or unpickled; all of it is checked.
 
-    Raises BundleError if it is damaged, foreign, or of a later format.
+    `engine` computes: `auto` is ONNX Runtime where the bundle has a graph for it and the extra
+    `onnx` is installed, else torch.
+
+    Raises BundleError if it is damaged, foreign, or of a later format, or the engine is not there.
 
         scores = automtl.load("reports/kuairand/bundle").predict(frame)
     """
-    return Bundle.load(bundle)
+    return Bundle.load(bundle, engine=engine)
 
 
 def _place(out: str | Path | None, name: str) -> Path:

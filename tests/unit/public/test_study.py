@@ -143,6 +143,9 @@ def test_export_gives_the_bundle_that_load_gives(study, frame, tmp_path):
     bundle = study.export(pick="knee", to=tmp_path / "knee")
     assert isinstance(bundle, automtl.Bundle)
     scores = automtl.load(tmp_path / "knee").predict(frame)
+    assert automtl.load(tmp_path / "knee", engine="torch").engine.name == "torch"
+    with pytest.raises(automtl.BundleError, match="no ONNX graph"):
+        automtl.load(tmp_path / "knee", engine="onnx")
     assert scores.height == frame.height
     assert scores.equals(bundle.predict(frame))
     with pytest.raises(RunError, match="choices: knee"):
