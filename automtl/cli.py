@@ -79,13 +79,18 @@ def init(
     template: Annotated[
         str | None, typer.Option(metavar="NAME", help="Copy one of the specs that come along.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a commented spec that runs as it stands."""
     from automtl import console
     from automtl.first_spec import write_spec
 
     write_spec(path, data=data, named=template, encoding=encoding)
-    console.emit(f"wrote {path}\nnext: automtl validate {shlex.quote(str(path))}")
+    next_ = f"automtl validate {shlex.quote(str(path))}"
+    if as_json:
+        console.emit(json_text({"spec": str(path), "next": next_}))
+    else:
+        console.emit(f"wrote {path}\nnext: {next_}")
 
 
 @app.command()
@@ -264,6 +269,7 @@ def _confirm(
     from automtl import console
     from automtl.confirm.run import run_confirm
     from automtl.confirm_line import ConfirmLine
+    from automtl.rows_line import PATIENCE_S, RowsLine
 
     try:
         return run_confirm(
@@ -273,6 +279,7 @@ def _confirm(
             workers=workers,
             address=address,
             progress=ConfirmLine(),
+            report=RowsLine(patience_s=PATIENCE_S).report,
         )
     except KeyboardInterrupt:
         console.error(f"interrupted; go on with:\n  {resume_command()}")
@@ -334,8 +341,9 @@ def report(
         int | None,
         typer.Option(min=0, max=65535, help="With --live: of 127.0.0.1; a free one if left out."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the report page of a search, finished or not, or serve it."""
+    """Write the report page of a search, or serve it while it runs."""
     from automtl import console
     from automtl.study import Study
 
@@ -343,6 +351,8 @@ def report(
         raise typer.BadParameter("is for --live", param_hint="--port")
     if frames is not None and live:
         raise typer.BadParameter("is not for --live", param_hint="--frames")
+    if as_json and live:
+        raise typer.BadParameter("is not for --live", param_hint="--json")
     study = Study.open(run)
     if live:
         from automtl.report.live import serve_report
@@ -354,15 +364,16 @@ def report(
             announce=lambda url: _show(url, url, in_browser=open_page),
         )
         return
-    page = _write_report(study, run)
-    _show(str(page), page.absolute().as_uri(), in_browser=open_page)
+    page, paths = _write_report(study, run), []
     if frames is not None:
         from automtl.analysis.tables import write_frames
 
-        if paths := write_frames(study, frames):
-            console.emit("\n".join(map(str, paths)))
-        else:
+        paths = list(map(str, write_frames(study, frames)))
+        if not paths:
             console.error(f"{frames}: no trial has been trained yet, so there are no frames")
+    document = json_text({"report": str(page), "frames": paths})
+    shown = document if as_json else "\n".join([str(page), *paths])
+    _show(shown, page.absolute().as_uri(), in_browser=open_page)
 
 
 # ---- a model -------------------------------------------------------------------------------
@@ -406,8 +417,19 @@ def fuse(
     from automtl.config import to_jsonable
     from automtl.fusion.fuse import fuse as find
     from automtl.fusion.text import fusion_text
+    from automtl.rows_line import PATIENCE_S, RowsLine
 
-    found = find(place, score, metric=metric, event=event, group=group, value=value, how=how)
+    with RowsLine(patience_s=PATIENCE_S) as line:
+        found = find(
+            place,
+            score,
+            metric=metric,
+            event=event,
+            group=group,
+            value=value,
+            how=how,
+            report=line.report,
+        )
     console.emit(json_text(to_jsonable(found)) if as_json else fusion_text(found))
 
 

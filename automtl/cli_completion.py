@@ -18,7 +18,7 @@ def completion(
         typer.Argument(metavar="SHELL", help="bash, zsh or fish."),
     ],
 ) -> None:
-    """Print a script that lets a shell complete commands and options."""
+    """Print a script with which a shell completes commands."""
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     from automtl import console

@@ -34,8 +34,9 @@ def prepare(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the Parquet files go.")
     ] = DEFAULT_OUT,
+    as_json: AsJson = False,
 ) -> None:
-    """Turn a public data set, as it is published, into Parquet that a spec searches."""
+    """Turn a public data set, as published, into Parquet for a spec."""
     from automtl import console
     from automtl.data.sets.prepare import prepare as prepare_set
     from automtl.rows_line import RowsLine
@@ -43,15 +44,24 @@ def prepare(
     which = public_set(name)
     with RowsLine() as line:
         written = list(prepare_set(name, raw_dir, out, line.report))
+    spec = shlex.quote(f"search_spaces/{which.spec}")
+    moved = out != DEFAULT_OUT or not which.is_in_spec
+    path = f" --set data.path={shlex.quote(str(written[0].path.absolute()))}" if moved else ""
+    next_ = f"automtl validate {spec}{path}"
+    if as_json:
+        files = [
+            {"path": str(one.path), "num_rows": dict(one.num_rows), "notes": list(one.notes)}
+            for one in written
+        ]
+        about = {"licence": which.licence, "citation": which.citation}
+        console.emit(json_text({"files": files, **about, "next": next_}))
+        return
     lines = []
     for one in written:
         sides = ", ".join(f"{one.num_rows.get(side, 0):,} {side}" for side in SIDES)
         lines += [f"wrote {one.path}: {sides} rows", *(f"note: {note}" for note in one.notes)]
     lines.append(f"licence: {which.licence}; cite {which.citation}")
-    spec = shlex.quote(f"search_spaces/{which.spec}")
-    moved = out != DEFAULT_OUT or not which.is_in_spec
-    path = f" --set data.path={shlex.quote(str(written[0].path.absolute()))}" if moved else ""
-    console.emit("\n".join([*lines, f"next: automtl validate {spec}{path}"]))
+    console.emit("\n".join([*lines, f"next: {next_}"]))
 
 
 @app.command()

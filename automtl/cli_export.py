@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from automtl.cli_options import RunPath
+from automtl.cli_options import AsJson, RunPath, json_text
 
 __all__ = ["export"]
 
@@ -31,22 +31,35 @@ def export(
             help="onnx and all: also a graph for ONNX Runtime, over the same weights.",
         ),
     ] = "torch",
+    as_json: AsJson = False,
 ) -> None:
     """Write one trial as a model that can be served."""
     from automtl import console
     from automtl.export.pick import pick
     from automtl.export.write import export_bundle
+    from automtl.rows_line import PATIENCE_S, RowsLine
     from automtl.study import Study
     from automtl.tracking.bundles import track_bundle
 
     study = Study.open(run)
     chosen = pick(study, how)
-    bundle = export_bundle(study, chosen, to, formats=formats)
+    with RowsLine(patience_s=PATIENCE_S) as line:
+        bundle = export_bundle(study, chosen, to, formats=formats, report=line.report)
     tracked = track_bundle(study.run_dir, bundle, chosen.record.id)
-    quoted = shlex.quote(str(bundle))
+    next_ = f"automtl predict {shlex.quote(str(bundle))} DATA --out scores.parquet"
+    if as_json:
+        document = {
+            "bundle": str(bundle),
+            "trial": chosen.record.id,
+            "why": chosen.why,
+            "logged": list(tracked),
+            "next": next_,
+        }
+        console.emit(json_text(document))
+        return
     console.emit(
         f"picked {chosen.record.id}: {chosen.why}\n"
         f"bundle: {bundle}\n"
         + "".join(f"logged: {place}\n" for place in tracked)
-        + f"next:   automtl predict {quoted} DATA --out scores.parquet"
+        + f"next:   {next_}"
     )

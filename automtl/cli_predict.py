@@ -18,7 +18,7 @@ def predict(
     data: Annotated[
         list[str],
         typer.Argument(
-            metavar="DATA...", help="Parquet, CSV or TSV: files, globs, directories, URLs."
+            metavar="DATA", help="Parquet, CSV or TSV: files, globs, directories, URLs."
         ),
     ],
     out: Annotated[

@@ -63,6 +63,7 @@ def train(
     from automtl.config import to_jsonable
     from automtl.export.final import check_places, export_training
     from automtl.final.run import run_training
+    from automtl.rows_line import PATIENCE_S, RowsLine
     from automtl.spec.load import load_spec
     from automtl.train_line import TrainLine
     from automtl.train_text import training_text
@@ -85,6 +86,7 @@ def train(
             address=address,
             checkpoint_s=60 * checkpoint,
             progress=TrainLine(),
+            report=RowsLine(patience_s=PATIENCE_S).report,
         )
     except KeyboardInterrupt:
         if (run_dir / "study.json").exists():

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from automtl.data.cache import EncodedData, load_cached, open_data
+from automtl.data.cache import EncodedData, Report, load_cached, open_data
 from automtl.errors import DataError, RunError
 from automtl.study import Study
 
 __all__ = ["encoded_data"]
 
 
-def encoded_data(study: Study) -> EncodedData:
+def encoded_data(study: Study, *, report: Report | None = None) -> EncodedData:
     """The rows and the encoder that the study's trials were trained with.
 
-    From its cache; if that is gone, encoded anew. RunError if the files are no longer the same.
+    From its cache; if that is gone, encoded anew, and `report` is told of it as in `open_data`.
+    RunError if the files are no longer the same.
     """
     cache, fingerprint = Path(study.meta["data"]["cache"]), study.meta["data"]["fingerprint"]
     try:
@@ -24,7 +25,7 @@ def encoded_data(study: Study) -> EncodedData:
     except DataError:
         pass  # the cache was cleared: the files say whether it can be made again
     try:
-        data = open_data(study.spec, trained_on=study.trained_on)
+        data = open_data(study.spec, trained_on=study.trained_on, report=report)
     except DataError as error:
         raise RunError(
             f"{study.run_dir}: the encoder of its data is gone with the cache ({cache}), and the "

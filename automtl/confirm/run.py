@@ -19,7 +19,7 @@ from automtl.confirm.keep import forget_others
 from automtl.confirm.loop import ConfirmLoop
 from automtl.confirm.outside import boost
 from automtl.confirmed import Confirmation, write_confirmation
-from automtl.data.cache import EncodedData, open_data
+from automtl.data.cache import EncodedData, Report, open_data
 from automtl.data.groups import group_column, group_ids
 from automtl.records import TrialRecord
 from automtl.search.disk import disk_failures_explained
@@ -76,17 +76,19 @@ def run_confirm(
     address: str | None = None,
     frame: Any = None,
     progress: ConfirmProgress | None = None,
+    report: Report | None = None,
 ) -> Confirmation:
     """Trains the selected trials of `study` with `settings.seeds` fresh seeds each and compares.
 
-    `frame` is what was searched, where that were no files; groups are read from it.
+    `frame` is what was searched, where that were no files; groups are read from it. `report`
+    is told how far encoding is, where that must be done again.
     Raises RunError (no front yet, another process confirms, the rows are gone, a full disk) and
     DataError (no such group column). After KeyboardInterrupt or a kill the same call goes on.
     """
     progress = progress or Quiet()
-    data, spec = encoded_data(study), study.spec
+    data, spec = encoded_data(study, report=report), study.spec
     if frame is not None:
-        study.check_data(open_data(spec, frame=frame))
+        study.check_data(open_data(spec, frame=frame, report=report))
     # before hours of training: it may be missing
     groups_N = group_ids(spec, data, settings.group, frame=frame)
     selection = select(study, candidates=settings.candidates, baselines=settings.baselines)

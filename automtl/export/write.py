@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from automtl.data.cache import EncodedData
+from automtl.data.cache import EncodedData, Report
 from automtl.errors import RunError
 from automtl.export.bundle import Bundle
 from automtl.export.card import config_yaml, render_card
@@ -39,21 +39,28 @@ Format = Literal["torch", "onnx", "all"]
 
 
 def export_bundle(
-    study: Study, pick: Pick, to_dir: str | Path, *, formats: Format = "torch"
+    study: Study,
+    pick: Pick,
+    to_dir: str | Path,
+    *,
+    formats: Format = "torch",
+    report: Report | None = None,
 ) -> Path:
     """Writes the picked trial as a bundle at `to_dir` and returns its absolute path.
 
     Every bundle holds the weights, for torch; `onnx` and `all` put the graph for ONNX Runtime
-    beside them, which reads the same weights, and compare both on rows of the study. There is all
-    of it or nothing. RunError if something is there already, if it cannot be written, if the
-    trial's weights or the study's encoder are gone, or if the extra `onnx` is needed and missing.
+    beside them, which reads the same weights, and compare both on rows of the study. `report` is
+    told how far encoding is, where that must be done again. There is all of it or nothing.
+
+    RunError if something is there already, if it cannot be written, if the trial's weights or the
+    study's encoder are gone, or if the extra `onnx` is needed and missing.
     """
     target = Path(to_dir).absolute()
     check_new_bundle(target)
     if formats != "torch" and not has_onnx():
         raise RunError(f"--format {formats}: needs onnx and onnxruntime; {EXTRA_HINT}")
     weights = weights_of(pick.trained)
-    data = encoded_data(study)
+    data = encoded_data(study, report=report)
     manifest = describe(study, pick, data)
     with _written_whole(target) as aside:
         shutil.copyfile(weights, aside / WEIGHTS_FILE)
@@ -81,6 +88,15 @@ def _with_graph(manifest: Manifest, aside: Path, data: EncodedData) -> Manifest:
 
 def check_new_bundle(target: Path) -> None:
     """Raises RunError unless a new bundle can be made at `target`. Writes nothing."""
+    try:
+        _check_new(target)
+    except OSError as error:  # a name that is too long, a directory that may not be looked into
+        raise RunError(
+            f"{target}: no bundle can be made here ({error.strerror or error}); choose another --to"
+        ) from error
+
+
+def _check_new(target: Path) -> None:
     if target.exists() and not target.is_dir():
         raise RunError(f"{target}: this is a file; choose another --to")
     if target.is_dir() and any(target.iterdir()):

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 
 from automtl.config import TrainedOn
 from automtl.confirm.loop import ConfirmLoop
-from automtl.data.cache import EncodedData, open_data
+from automtl.data.cache import EncodedData, Report, open_data
 from automtl.data.groups import group_column, group_ids
 from automtl.errors import RunError
 from automtl.final.result import SCORES, Training, training_of
@@ -75,11 +75,13 @@ def run_training(
     address: str | None = None,
     checkpoint_s: float = CHECKPOINT_S,
     progress: TrainingProgress | None = None,
+    report: Report | None = None,
 ) -> tuple[Study, Training]:
     """Trains the one configuration of `spec` with `seeds` seeds into `run_dir`.
 
     `trained_on` says on which rows, the encoder's too; `frame` takes the place of the spec's
     files. With `resume` the training in `run_dir` goes on, with more seeds if there are more now.
+    `report` is told how far encoding is (see `open_data`).
     Equal specs, rows, seeds, threads and machines give equal weights, killed in between or not.
 
     Raises SpecError (free knobs, called by `source`), RunError (the directory, or a full disk),
@@ -89,11 +91,11 @@ def run_training(
     wanted = trainings(spec, fixed_config(spec, source=source), seeds=seeds)
     if resume:
         study = _reopened(spec, run_dir, trained_on)
-        data = open_data(spec, frame=frame, trained_on=trained_on)
+        data = open_data(spec, frame=frame, trained_on=trained_on, report=report)
         study.check_data(data)
     else:
         check_new(run_dir)
-        data = open_data(spec, frame=frame, trained_on=trained_on)
+        data = open_data(spec, frame=frame, trained_on=trained_on, report=report)
         study = Study.create(run_dir, spec, data, trained_on=trained_on)
     group, groups_N = group_column(spec, None), group_ids(spec, data, None, frame=frame)
     scores_dir, checkpoints_dir = study.run_dir / SCORES, study.run_dir / CHECKPOINTS

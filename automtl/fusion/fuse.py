@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl.analysis.interval import Interval
+from automtl.data.cache import Report
 from automtl.errors import DataError, ScoreError
 from automtl.export.manifest import conditions_of, output_columns
 from automtl.fusion.evaluate import Evaluator
@@ -92,6 +93,7 @@ def fuse(
     group: str | None = None,
     value: str | None = None,
     how: str | None = None,
+    report: Report | None = None,
 ) -> Fusion:
     """Finds the free parameters of `score` (`parse.py`) for a run or bundle.
 
@@ -99,6 +101,7 @@ def fuse(
     conditions, over all rows; None: the last task with a condition. `group` is a column: a list
     each of its values, which are drawn as wholes for the intervals. `value` is a column: what a row
     with the event is worth, for `value@K`; None: 1. `how` picks a trial of a run.
+    `report` is told how far encoding is (`open_source`).
 
     The rivals: the best single prediction, the score with all parameters 1, and the same score of
     the single_task reference with parameters of its own; their choices are made on validation rows
@@ -109,7 +112,7 @@ def fuse(
         raise ScoreError(f"--metric {metric}: is of lists; say --group COLUMN, such as user_id")
     if value is not None and judged.kind != "value":
         raise ScoreError(f"--value {value}: is for value@K; --metric {metric} counts events")
-    source = open_source(Path(place), how=how)
+    source = open_source(Path(place), how=how, report=report)
     if not source.data.num_rows["test"]:
         raise DataError(f"{place}: its split has no test rows; there is nothing to report on")
     happened = event_of(source, event)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from automtl.analysis import text
 from automtl.data.build import raw_columns
-from automtl.data.cache import EncodedData, open_data
+from automtl.data.cache import EncodedData, Report, open_data
 from automtl.data.expression import label_columns
 from automtl.data.header import column_names
 from automtl.data.paths import data_files
@@ -93,26 +93,28 @@ class Source:
         return raw_columns(self.spec, names)
 
 
-def open_source(place: Path, *, how: str | None = None) -> Source:
+def open_source(place: Path, *, how: str | None = None, report: Report | None = None) -> Source:
     """The trial `how` (`export.pick`; None: the knee) of a run, or what a bundle holds.
+
+    `report` is told how far encoding is, where that must be done again.
 
     RunError or BundleError if `place` is neither, or its weights or rows are no longer there.
     """
     if (place / META).exists():
-        return _of_run(Study.open(place), how or "knee")
+        return _of_run(Study.open(place), how or "knee", report)
     if (place / MANIFEST_FILE).exists():
         if how is not None:
             raise BundleError(f"{place}: --pick {how}: a bundle is one trial; leave --pick out")
-        return _of_bundle(place)
+        return _of_bundle(place, report)
     raise RunError(
         f"{place}: neither a run (it has no {META}) nor a bundle (no {MANIFEST_FILE}); give the "
         "directory of `automtl search` or `automtl export`"
     )
 
 
-def _of_run(study: Study, how: str) -> Source:
+def _of_run(study: Study, how: str, report: Report | None) -> Source:
     chosen, reference = pick(study, how), study.reference()
-    data = encoded_data(study)
+    data = encoded_data(study, report=report)
     picked = _opened(chosen.trained, data, trial=chosen.record.id, why=chosen.why)
     zero, why_not = None, ""
     beside = None if reference is None else trained(study, reference)
@@ -132,7 +134,7 @@ def _opened(training: Training, data: EncodedData, *, trial: str, why: str) -> T
     return Trained(trial=trial, name=name, why=why, model=model_of(training, data))
 
 
-def _of_bundle(place: Path) -> Source:
+def _of_bundle(place: Path, report: Report | None) -> Source:
     bundle = Bundle.load(place, engine="torch")
     manifest = bundle.manifest
     if manifest.trained_on != "train":
@@ -141,7 +143,7 @@ def _of_bundle(place: Path) -> Source:
             "has not seen; give the run, or the bundle that `automtl export` wrote of it"
         )
     spec = load_spec(place / CONFIG_FILE)
-    data = open_data(spec)
+    data = open_data(spec, report=report)
     if data.fingerprint != manifest.provenance.data_fingerprint:
         raise BundleError(
             f"{place}: the rows that its {CONFIG_FILE} names ({spec.data.path}) are not those of "

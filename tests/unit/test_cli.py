@@ -387,6 +387,9 @@ def test_the_frames_behind_the_report_are_files_and_their_places_are_printed(run
     assert page == "RUN/report.html"
     assert "frames/trials.csv" in paths
     assert {Path(path) for path in paths} == set(Path("frames").iterdir())
+    found = json.loads(run("report", "RUN", "--frames", "frames", "--json")[1])
+    assert found == {"report": page, "frames": paths}
+    assert json.loads(run("report", "RUN", "--json")[1]) == {"report": page, "frames": []}
 
 
 def test_no_frames_are_told_as_none(run, study, monkeypatch):
@@ -402,6 +405,9 @@ def test_a_live_report_writes_no_frames(run, study):
     code, _, err = run("report", "RUN", "--live", "--frames", "frames")
     assert code == 2
     assert "--frames: is not for --live" in err
+    code, _, err = run("report", "RUN", "--live", "--json")
+    assert code == 2
+    assert "--json: is not for --live" in err
 
 
 # ---- streams -------------------------------------------------------------------------------
@@ -443,6 +449,8 @@ def test_init_writes_a_spec_that_validates(run):
         "",
     )
     assert run("validate", "my spec.yaml")[0] == 0
+    code, out, _ = run("init", "other.yaml", "--json")
+    assert json.loads(out) == {"spec": "other.yaml", "next": "automtl validate other.yaml"}
     code, _, err = run("init", "my spec.yaml")
     assert code == 2
     assert "never overwritten" in err
@@ -451,7 +459,7 @@ def test_init_writes_a_spec_that_validates(run):
 def test_an_export_says_what_was_picked_and_why(run, study, monkeypatch):
     asked = []
 
-    def export_bundle(study, pick, to, *, formats):
+    def export_bundle(study, pick, to, *, formats, report):
         asked.append(formats)
         return to
 
@@ -461,7 +469,11 @@ def test_an_export_says_what_was_picked_and_why(run, study, monkeypatch):
     assert code == 0
     assert asked == ["all", "torch"]
     assert out.startswith("picked t0009: ")
-    assert out.endswith("bundle: b\nnext:   automtl predict b DATA --out scores.parquet\n")
+    next_ = "automtl predict b DATA --out scores.parquet"
+    assert out.endswith(f"bundle: b\nnext:   {next_}\n")
+    found = json.loads(run("export", "RUN", "--pick", "t0009", "--to", "b", "--json")[1])
+    assert found.pop("why") in out
+    assert found == {"bundle": "b", "trial": "t0009", "logged": [], "next": next_}
     code, _, err = run("export", "RUN", "--pick", "beast:click", "--to", "b")
     assert code == 2
     assert "did you mean best:click" in err

@@ -39,7 +39,9 @@ def test_help(command, capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert (end.value.code or 0, err) == (0, "")
     check(f"help/{file_name(command)}", out)
-    assert all(len(line) <= 80 for line in out.splitlines())
+    usage, *lines = out.splitlines()
+    assert all(len(line) <= 80 for line in (usage, *lines))
+    assert not [line for line in lines if line.endswith("...")]  # a summary that was cut
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -1,6 +1,7 @@
 """Public sets: from small files in the published formats to Parquet that the specs search."""
 
 import gzip
+import json
 import os
 import shutil
 import tarfile
@@ -53,6 +54,16 @@ def test_what_is_prepared_is_searched_by_its_spec_as_it_stands(name, tmp_path, m
         main(["data", "prepare", name, str(raw)])
     assert ended.value.code == 0
     told = capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["data", "prepare", name, str(raw), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["licence"], found["citation"]) == (SETS[name].licence, SETS[name].citation)
+    assert told.out.endswith(f"next: {found['next']}\n")
+    for one in found["files"]:
+        assert f"wrote {one['path']}: " in told.out
+        assert pl.scan_parquet(one["path"]).select(pl.len()).collect().item() == sum(
+            one["num_rows"].values()
+        )
     assert SETS[name].licence in told.out
     assert " rows in " in told.err
     where = f"search_spaces/data/{SETS[name].writes[0]}"
