@@ -16,7 +16,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -238,17 +239,20 @@ def write_manifest(manifest: Manifest, directory: Path) -> None:
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """BundleError if `directory` holds no manifest, a foreign one or one of a later format."""
+    """BundleError if `directory` holds no manifest, a foreign one or one of a later format, or
+    cannot be read."""
     path = directory / MANIFEST_FILE
-    if not path.is_file():
-        raise BundleError(
-            f"{directory}: not an exported model, it has no {MANIFEST_FILE}; "
-            "give the directory that `automtl export` wrote"
-        )
-    if path.stat().st_size > LARGEST_MANIFEST_BYTES:
-        raise BundleError(f"{path}: too large for a manifest of automtl")
+    with _unreadable_told(directory):
+        if not path.is_file():
+            raise BundleError(
+                f"{directory}: not an exported model, it has no {MANIFEST_FILE}; "
+                "give the directory that `automtl export` wrote"
+            )
+        if path.stat().st_size > LARGEST_MANIFEST_BYTES:
+            raise BundleError(f"{path}: too large for a manifest of automtl")
+        content = path.read_bytes()
     try:
-        plain: Any = json.loads(path.read_text(encoding="utf-8"))
+        plain: Any = json.loads(content.decode())
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: damaged, it is not JSON ({error}); export again") from error
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
@@ -266,6 +270,19 @@ def read_manifest(directory: Path) -> Manifest:
         raise BundleError(f"{path}: damaged at {place}: {first['msg']}; export again") from error
     _check_tasks(path, manifest)
     return manifest
+
+
+@contextmanager
+def _unreadable_told(directory: Path) -> Iterator[None]:
+    """Within it a name that is too long, or no right to read, is a BundleError."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or directory
+        raise BundleError(
+            f"{place}: cannot be read ({error.strerror or error}); give a directory that "
+            "`automtl export` wrote and that you may read"
+        ) from error
 
 
 def _check_tasks(path: Path, manifest: Manifest) -> None:
@@ -297,6 +314,11 @@ def _files(directory: Path) -> list[str]:
 
 def verify_checksums(manifest: Manifest, directory: Path) -> None:
     """BundleError, with every file that is missing or differs, unless all are as written."""
+    with _unreadable_told(directory):
+        _verify(manifest, directory)
+
+
+def _verify(manifest: Manifest, directory: Path) -> None:
     listed = manifest.checksums
     strange = [name for name in listed if not _is_inside(name)]
     if strange:
