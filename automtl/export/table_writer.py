@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -49,7 +49,14 @@ def table_written(out: Path) -> Iterator[TableWriter]:
         table: TableWriter = (
             _Parquet(aside, out, opened) if is_parquet else _Text(aside, out, opened)
         )
-        yield table
+        try:
+            yield table
+        except BaseException:
+            # closing writes what is held back, and fails again on a full disk; what ended the
+            # block is what is told
+            with suppress(OSError, pa.ArrowException):
+                opened.close()
+            raise
         with _told(out):
             opened.close()
             whole.close()

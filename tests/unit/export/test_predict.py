@@ -1,5 +1,6 @@
 """Files in, a file out: the same rows in the same order, all of it or nothing."""
 
+import resource
 import subprocess
 import sys
 
@@ -100,6 +101,25 @@ def test_an_existing_file_is_replaced_only_by_a_whole_one(bundle_dir, rows, tmp_
     assert names(tmp_path) == ["out.parquet", "rows.parquet"]
 
 
+@pytest.mark.parametrize("name", ["out.parquet", "out.csv"])
+@pytest.mark.parametrize("largest", [0, 2000])  # bytes: nothing fits, some rows do
+def test_a_file_that_really_cannot_grow_leaves_nothing_behind(
+    bundle_dir, rows, tmp_path, monkeypatch, name, largest
+):
+    monkeypatch.setattr(files, "BATCH_ROWS", 100)
+    rows.write_parquet(tmp_path / "rows.parquet")
+    (tmp_path / name).write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, limits[1]))
+        with pytest.raises(BundleError, match=rf"{name}: cannot be written .*another --out"):
+            predict_file(bundle_dir, tmp_path / "rows.parquet", tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / name).read_text() == "old"
+    assert names(tmp_path) == [name, "rows.parquet"]
+
+
 def test_no_rows_give_an_empty_file(bundle_dir, rows, tmp_path):
     rows.clear().write_parquet(tmp_path / "rows.parquet")
     summary = predict_file(bundle_dir, tmp_path / "rows.parquet", tmp_path / "out.csv")
@@ -181,28 +201,35 @@ def test_an_error_names_the_file_and_its_row(bundle_dir, rows, tmp_path, monkeyp
 
 MEMORY = """
 import resource, sys
+from automtl.data import source
 from automtl.export.predict import predict_file
-summary = predict_file(sys.argv[1], sys.argv[2:-1], sys.argv[-1], keep=["note"])
-print(summary.num_rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+source.BATCH_ROWS = 512
+for files in (sys.argv[2:3], sys.argv[2:-1]):
+    summary = predict_file(sys.argv[1], files, sys.argv[-1], keep=["note"])
+    print(summary.num_rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-@pytest.mark.slow
 def test_four_times_the_rows_need_no_more_memory(bundle_dir, rows, tmp_path):
-    pl.concat([rows] * 60).write_parquet(tmp_path / "rows.parquet", row_group_size=1 << 16)
+    """Few rows, of 10 kB each: if they were held, they would outweigh all that is around them."""
+    many = pl.concat([rows] * 2).with_row_index("place")
+    note = pl.col("place").cast(pl.String).str.pad_start(10_000, "-")
+    wide = many.select(pl.exclude("place", "note"), note=note)
+    wide.write_parquet(tmp_path / "rows.parquet", row_group_size=512)
     for place in range(3):
         (tmp_path / f"again_{place}.parquet").symlink_to(tmp_path / "rows.parquet")
-    peaks = []
-    for data in ([tmp_path / "rows.parquet"], sorted(tmp_path.glob("*.parquet"))):
-        arguments = [str(bundle_dir), *map(str, data), str(tmp_path / "out.csv")]
-        done = subprocess.run(
-            [sys.executable, "-c", MEMORY, *arguments], capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        num_rows, kib = map(int, done.stdout.split())
-        assert num_rows == 60 * rows.height * len(data)
-        peaks.append(kib / 1024)
-    assert peaks[1] - peaks[0] < 40, peaks  # MiB; the further rows are 540,000
+    files = sorted(tmp_path.glob("*.parquet"))
+    arguments = [str(bundle_dir), *map(str, files), str(tmp_path / "out.parquet")]
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (once, before), (all_rows, after) = (
+        map(int, line.split()) for line in done.stdout.splitlines()
+    )
+    assert (once, all_rows) == (wide.height, 4 * wide.height)
+    further_mib = 3 * wide.height * 10_000 / 2**20
+    assert (after - before) / 2**10 < further_mib / 2, (before, after)
 
 
 # ---- columns that are not there, and one number to rank by ----------------------------------
