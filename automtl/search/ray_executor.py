@@ -164,6 +164,13 @@ class RayExecutor:
                 f"--address {self.address}: no Ray cluster answers there ({error}); start one with "
                 "`ray start --head`, or leave --address out"
             ) from error
+        except Exception as error:  # a bare one, where its processes are not up within 30 s
+            if self.address is not None:
+                raise
+            raise RunError(
+                f"Ray cannot be started on this machine ({error}); if it is busy, try again "
+                "later, or run one trial at a time without Ray: --executor local"
+            ) from error
         try:
             yield
         finally:
