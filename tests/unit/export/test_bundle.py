@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from sklearn.metrics import roc_auc_score
 
 from automtl.config import from_jsonable
+from automtl.data.cache import DONE
 from automtl.errors import BundleError, RunError
 from automtl.export.bundle import Bundle
 from automtl.export.manifest import Manifest, checksums, output_columns
@@ -239,7 +240,12 @@ def test_a_reference_without_weights_leaves_its_test_metrics_out(moved, tmp_path
 def test_without_the_cache_the_rows_are_encoded_again(moved, tmp_path, monkeypatch):
     monkeypatch.setenv("AUTOMTL_CACHE", str(tmp_path / "cache"))
     moved.meta["data"]["cache"] = str(tmp_path / "gone")
-    Bundle.load(export_bundle(moved, pick(moved, "knee"), tmp_path / "out"))
+    told = []
+    place = export_bundle(
+        moved, pick(moved, "knee"), tmp_path / "out", report=lambda step, *_: told.append(step)
+    )
+    Bundle.load(place)
+    assert told[-1] == DONE
 
 
 def test_without_the_cache_changed_files_are_an_error(moved, tmp_path, monkeypatch):
@@ -275,6 +281,42 @@ def test_what_is_no_bundle_is_refused(tmp_path, copied):
     (copied / "bundle.json").write_bytes(b"\xff\xfe")
     with pytest.raises(BundleError, match="not JSON"):
         Bundle.load(copied)
+
+
+def test_a_name_that_is_too_long_is_said(study, tmp_path):
+    with pytest.raises(BundleError, match=r"cannot be read .*File name too long"):
+        Bundle.load(tmp_path / ("x" * 300))
+    with pytest.raises(RunError, match=r"no bundle can be made here .*File name too long"):
+        export_bundle(study, pick(study, "knee"), tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize("closed", ["bundle.json", "model.safetensors"])
+def test_a_file_that_may_not_be_read_is_said(copied, monkeypatch, closed):
+    opened = Path.open
+
+    def guarded(path, *arguments, **options):
+        if path.name == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", guarded)  # whoever runs the tests may read everything
+    with pytest.raises(BundleError, match=rf"{closed}: cannot be read \(Permission denied\)"):
+        Bundle.load(copied)
+
+
+def test_a_directory_that_may_not_be_looked_into_is_said(study, copied, monkeypatch):
+    stat = Path.stat
+
+    def guarded(path, *arguments, **options):
+        if path.is_relative_to(copied):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "stat", guarded)
+    with pytest.raises(BundleError, match=r"cannot be read \(Permission denied\)"):
+        Bundle.load(copied)
+    with pytest.raises(RunError, match=r"no bundle can be made here \(Permission denied\)"):
+        export_bundle(study, pick(study, "knee"), copied / "new")
 
 
 def test_every_changed_or_missing_file_is_named(copied):
