@@ -19,6 +19,7 @@ from automtl.data.columns import as_integers, as_keys, plain
 from automtl.data.hash_index import HashIndex
 from automtl.data.key_counts import WIDEST
 from automtl.data.key_hash import key_hashes
+from automtl.data.remembered import Remembered
 
 __all__ = [
     "FIRST_ID",
@@ -43,6 +44,7 @@ class Lookup:
         self._integers: _NarrowIds | _WideIds | None = None
         self._text: _TextIds | None = None
         self._by_code = _ByCode(self._of_keys)
+        self.remembered = Remembered()
 
     def ids(self, values: pl.Series) -> Ids:
         """The id of each value of a column [N]."""
@@ -79,6 +81,7 @@ class BucketLookup:
     def __init__(self, num_buckets: int) -> None:
         self._num_buckets = np.uint64(num_buckets)
         self._by_code = _ByCode(self._of_keys)
+        self.remembered = Remembered()
 
     def ids(self, values: pl.Series) -> Ids:
         """The id of each value of a column [N]."""

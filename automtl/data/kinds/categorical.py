@@ -8,6 +8,7 @@ import numpy.typing as npt
 from automtl.data.batch import Batch
 from automtl.data.columns import plain
 from automtl.data.key_counts import KeyCounts
+from automtl.data.remembered import FEW_ROWS
 from automtl.data.vocabulary import BucketLookup, Lookup
 
 __all__ = ["CategoricalFit", "categorical_ids"]
@@ -40,6 +41,16 @@ def categorical_ids(
     batch: Batch, name: str, lookup: Lookup | BucketLookup
 ) -> npt.NDArray[np.int32]:
     """The id of each row [N]."""
+    if batch.height <= FEW_ROWS:
+        found_N = lookup.remembered.ids(
+            batch[name], lambda few: _ids(Batch(few.to_frame()), name, lookup)
+        )
+        if found_N is not None:
+            return found_N
+    return _ids(batch, name, lookup)
+
+
+def _ids(batch: Batch, name: str, lookup: Lookup | BucketLookup) -> npt.NDArray[np.int32]:
     if (coded := batch.coded(name)) is not None:
         return lookup.coded_ids(coded)
     if (values_N := batch.integers(name)) is not None:

@@ -57,7 +57,8 @@ def trained(kind, *, l2=0.0):
 
 
 def states(optimizer):
-    return {name: v for name, v in vars(optimizer).items() if isinstance(v, Tensor)}
+    """The table and what is remembered of each of its rows, not the number of steps."""
+    return {name: v for name, v in vars(optimizer).items() if isinstance(v, Tensor) and v.dim()}
 
 
 # ---- the sum of each row's gradients ---------------------------------------------------------
