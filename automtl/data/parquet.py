@@ -72,19 +72,19 @@ def parquet_batches(
             while True:
                 try:
                     batch = next(batches, None)
+                    if batch is None:
+                        break
                     _check_codes(batch, text)
                 except ERRORS as error:
                     raise unreadable(file, error) from error
-                if batch is None:
-                    break
                 yield batch.select(list(columns)), first, (first + batch.num_rows) / num_rows
                 first += batch.num_rows
 
 
-def _check_codes(batch: pa.RecordBatch | None, text: Sequence[str]) -> None:
+def _check_codes(batch: pa.RecordBatch, text: Sequence[str]) -> None:
     """Raises what pyarrow raises where a value of a column of text is none of its distinct ones: it
     reads a damaged file without a look at them."""
-    for name in text if batch is not None else ():
+    for name in text:
         column = batch.column(name)
         if pa.types.is_dictionary(column.type):
             column.validate(full=True)
