@@ -40,6 +40,7 @@ TEXT_DATE = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?$"
 WHOLE = r"^(-?\d+)\.0+$"
 # `True` is how Python writes a boolean into a CSV
 OTHER_TEXT = {"": None, "True": "true", "False": "false", "-0": "0"}
+LONGEST_OTHER = max(map(len, OTHER_TEXT))
 # above this, whole floats are no longer exact integers
 LARGEST_EXACT = float(2**53)
 LARGEST_INT = 2**63 - 1
@@ -169,7 +170,8 @@ def _text_keys(text: pl.Series) -> pl.Series:
     """Looks first: nearly all text is its own key, and writing it anew takes ten times as long."""
     if text.filter(text.str.ends_with("0")).str.contains(WHOLE).any():
         text = text.str.replace(WHOLE, "${1}")
-    if text.is_in(list(OTHER_TEXT)).any():
+    shortest = text.str.len_bytes().min()  # of nearly all text too long: no need to compare
+    if shortest is not None and shortest <= LONGEST_OTHER and text.is_in(list(OTHER_TEXT)).any():
         text = text.replace(OTHER_TEXT)
     return text
 

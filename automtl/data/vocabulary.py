@@ -162,7 +162,8 @@ class _TextIds:
         places_D = self._index.find(self._hashes(keys_D).to_numpy())
         found_D = places_D >= 0
         rows = np.flatnonzero(found_D)
-        same = self._keys[places_D[rows]] == keys_D[rows]
+        asked = keys_D if len(rows) == len(keys_D) else keys_D[rows]
+        same = self._keys[places_D[rows]] == asked
         rows = rows[(same.fill_null(value=False) if same.null_count() else same).to_numpy()]
         ids_D = np.full(len(keys_D), UNSEEN, dtype=np.int32)
         ids_D[rows] = places_D[rows] + FIRST_ID
