@@ -24,6 +24,7 @@ import polars as pl
 from automtl.config import TrainedOn
 from automtl.data.ahead import ahead
 from automtl.data.arrays import ArrayWriter
+from automtl.data.arrow_memory import system_memory
 from automtl.data.batch import Batch, Run
 from automtl.data.encode import Encoder
 from automtl.data.fit import Gathered, fitted_columns
@@ -60,6 +61,7 @@ class Encoded:
     split: Mapping[str, Any]
 
 
+@system_memory()
 def encode_rows(
     spec: Spec,
     directory: Path,
