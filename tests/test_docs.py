@@ -35,7 +35,7 @@ def section(title: str) -> str:
 def test_the_first_screen_holds_exactly_two_commands():
     main, test = blocks(README.split("\n## A 60-second tour\n")[0], "sh")
     assert "automtl search search_spaces/kuairand.yaml" in main.content
-    assert test.content.strip().endswith("pytest")
+    assert ".venv/bin/pytest" in test.content
 
 
 @pytest.mark.slow
