@@ -170,8 +170,8 @@ def _text_keys(text: pl.Series) -> pl.Series:
     """Looks first: nearly all text is its own key, and writing it anew takes ten times as long."""
     if text.filter(text.str.ends_with("0")).str.contains(WHOLE).any():
         text = text.str.replace(WHOLE, "${1}")
-    shortest = text.str.len_bytes().min()  # of nearly all text too long: no need to compare
-    if shortest is not None and shortest <= LONGEST_OTHER and text.is_in(list(OTHER_TEXT)).any():
+    is_short = text.str.len_bytes() <= LONGEST_OTHER
+    if is_short.any() and text.is_in(list(OTHER_TEXT)).any():
         text = text.replace(OTHER_TEXT)
     return text
 
