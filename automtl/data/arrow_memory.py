@@ -17,8 +17,8 @@ CHOSEN = "ARROW_DEFAULT_MEMORY_POOL"  # pyarrow's own variable
 def system_memory() -> Iterator[None]:
     """Has pyarrow take memory from the C library, unless the environment chooses otherwise.
 
-    Its own allocator, mimalloc, spent two to three times the system time when a million rows were
-    encoded (benchmarks/README.md). Concerns all of the process until the block ends: what others
+    With its own allocator, mimalloc, encoding a million rows took about twice the system time
+    (benchmarks/README.md). Concerns all of the process until the block ends: what others
     read meanwhile is the same, and what was taken goes back to where it came from.
     """
     if CHOSEN in os.environ:
