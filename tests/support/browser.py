@@ -21,6 +21,8 @@ ARGUMENTS = (
     "--enable-unsafe-swiftshader",  # WebGL without a GPU, and no warning of it on the console
 )
 
+PATIENCE_S = 240  # fifty figures drawn at once, on a machine that runs other tests beside
+
 
 def why_no_browser() -> str:
     """What is missing for `browser`, "" if nothing is."""
@@ -43,6 +45,7 @@ def browser() -> Iterator[Chrome]:
     for argument in ARGUMENTS:
         options.add_argument(argument)
     driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver.set_script_timeout(PATIENCE_S)
     try:
         yield driver
     finally:

@@ -225,7 +225,12 @@ def test_integers_beyond_64_bits_are_keys_too():
 # ---- numbers ---------------------------------------------------------------------------------
 
 
-@given(st.lists(st.lists(st.floats(-1e300, 1e300), max_size=5), min_size=1))
+def normal(x):
+    """Without the numbers whose squares are lost."""
+    return x if abs(x) > 1e-100 else 0.0
+
+
+@given(st.lists(st.lists(st.floats(-1e300, 1e300).map(normal), max_size=5), min_size=1))
 def test_moments_of_parts_are_those_of_the_whole(parts):
     moments = Moments()
     for part in parts:

@@ -50,13 +50,15 @@ def test_what_is_prepared_is_searched_by_its_spec_as_it_stands(name, tmp_path, m
     monkeypatch.setenv("AUTOMTL_CACHE", str(tmp_path / "cache"))
     shutil.copytree(SPECS, "search_spaces", ignore=shutil.ignore_patterns("data"))
     raw = WRITERS[name](tmp_path / "raw")
+    with pytest.raises(SystemExit):
+        main(["data", "prepare", name, str(raw), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    for one in found["files"]:
+        Path(one["path"]).unlink()
     with pytest.raises(SystemExit) as ended:
         main(["data", "prepare", name, str(raw)])
     assert ended.value.code == 0
     told = capsys.readouterr()
-    with pytest.raises(SystemExit):
-        main(["data", "prepare", name, str(raw), "--json"])
-    found = json.loads(capsys.readouterr().out)
     assert (found["licence"], found["citation"]) == (SETS[name].licence, SETS[name].citation)
     assert told.out.endswith(f"next: {found['next']}\n")
     for one in found["files"]:

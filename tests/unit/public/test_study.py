@@ -9,7 +9,7 @@ import pytest
 from support.shop import SPEC, make_rows
 
 import automtl
-from automtl.errors import RunError, SpecError
+from automtl.errors import BundleError, RunError, SpecError
 from automtl.public.html import study_html
 from automtl.public.spec import FRAME, as_spec
 from automtl.report.named import FIGURES
@@ -144,7 +144,7 @@ def test_export_gives_the_bundle_that_load_gives(study, frame, tmp_path):
     assert isinstance(bundle, automtl.Bundle)
     scores = automtl.load(tmp_path / "knee").predict(frame)
     assert automtl.load(tmp_path / "knee", engine="torch").engine.name == "torch"
-    with pytest.raises(automtl.BundleError, match="no ONNX graph"):
+    with pytest.raises(BundleError, match="no ONNX graph"):
         automtl.load(tmp_path / "knee", engine="onnx")
     assert scores.height == frame.height
     assert scores.equals(bundle.predict(frame))
