@@ -52,8 +52,8 @@ def serve(
         raise UserError(
             f"serve: {error.name} is not installed; install the extra: pip install 'automtl[serve]'"
         ) from error
-    from automtl.export.blocks import single_threaded
     from automtl.export.bundle import Bundle
+    from automtl.threads import single_threaded
 
     limits = Limits(
         max_rows=max_rows,

@@ -9,10 +9,8 @@ Shapes: N rows.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
 
 import numpy as np
 import polars as pl
@@ -20,7 +18,7 @@ import polars as pl
 from automtl.data.encode import Inputs
 from automtl.export.bundle import Bundle
 
-__all__ = ["BLOCK_ROWS", "score_rows", "single_threaded"]
+__all__ = ["BLOCK_ROWS", "score_rows"]
 
 BLOCK_ROWS = 128  # a usual request in one; of files no more than a few per cent of the time
 
@@ -28,8 +26,9 @@ BLOCK_ROWS = 128  # a usual request in one; of files no more than a few per cent
 def score_rows(bundle: Bundle, inputs: Inputs, *, pool: Executor | None = None) -> pl.DataFrame:
     """`bundle.score` of N rows, block by block: the same bits for a row whatever N is.
 
-    So they are on one machine and one engine, within `single_threaded`; another processor may
-    have other kernels. `pool` scores several blocks at once.
+    So they are on one machine and one engine, within `threads.single_threaded`, as the number of
+    threads decides how sums are split; another processor may have other kernels. `pool` scores
+    several blocks at once.
     """
     num_rows = len(inputs.ids_NC)
     if not num_rows:
@@ -37,22 +36,6 @@ def score_rows(bundle: Bundle, inputs: Inputs, *, pool: Executor | None = None) 
     blocks = _blocks(inputs)
     parts = map(bundle.score, blocks) if pool is None else pool.map(bundle.score, blocks)
     return pl.concat(parts).head(num_rows)
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Within it torch, if it is what runs the model, takes one thread for each product: how many
-    they are decides how sums are split, and blocks run side by side anyway."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _blocks(inputs: Inputs) -> Iterator[Inputs]:

@@ -20,11 +20,12 @@ from automtl.data.header import column_names
 from automtl.data.paths import data_files
 from automtl.data.scaling import finite_array
 from automtl.errors import BundleError
-from automtl.export.blocks import score_rows, single_threaded
+from automtl.export.blocks import score_rows
 from automtl.export.bundle import Bundle
 from automtl.export.raw_rows import RawRows
 from automtl.export.table_writer import check_out, table_written
 from automtl.export.unlike import Unlike
+from automtl.threads import single_threaded
 
 __all__ = ["SCORE", "Fused", "Summary", "predict_file"]
 

@@ -9,7 +9,6 @@ costs tens of milliseconds. A trial that runs counts as one that came to its exp
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -33,6 +32,7 @@ from automtl.search.strategies.dataset import Dataset, learnable, prefix, violat
 from automtl.search.strategies.improvement import boxes, expected_improvement
 from automtl.search.strategies.points import Points
 from automtl.search.strategies.process import Hyper, Process, condition, fit
+from automtl.threads import single_threaded
 
 __all__ = ["Gaussian"]
 
@@ -54,7 +54,9 @@ class Gaussian:
     ) -> Iterator[Choose]:
         points = Points(self._space, pins, self._places)
         if has_begun(history, self._num_startup) and points.is_free_D.any():
-            with _one_thread():
+            # trials train on all cores meanwhile, and threads that share a small product wait for
+            # each other there: three times as long, with two threads on two busy cores
+            with single_threaded():
                 best_CD = self._best(points, history, number)
             for units_D in best_CD:
                 yield partial(look_up, points.values(units_D))
@@ -110,18 +112,6 @@ class Gaussian:
             self._fits[name] = key, fit(rows_NE, points.knob_E, _targets(first))
         rows_NE = points.rows(data.trials)
         return condition(self._fits[name][1], rows_NE, points.knob_E, _targets(data))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Trials train on all cores meanwhile, and threads that share a small product wait for each
-    other there: a proposal took three times as long with two threads on two busy cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Scale:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from support.service import Service, asking
 
-from automtl.export.blocks import single_threaded
 from automtl.export.bundle import Bundle
 from automtl.export.predict import predict_file
 from automtl.serving.app import Limits, make_app
+from automtl.threads import single_threaded
 
 
 def message(answer):
