@@ -169,13 +169,30 @@ class Batch:
     ) -> Batch:
         """Some of its rows with some of its columns, as rows from `start` on."""
         kept = pl.Series(is_kept_N) if isinstance(self._rows, pl.DataFrame) else pa.array(is_kept_N)
-        return Batch(
+        return self.with_rows(
             self._rows.select(list(columns)).filter(kept),
-            source=self.source,
-            first_row=self.first_row,
             start=start,
             done=self.done,
             places=np.flatnonzero(is_kept_N),
+        )
+
+    def with_rows(
+        self,
+        rows: pa.RecordBatch | pl.DataFrame,
+        *,
+        start: int,
+        done: float,
+        places: npt.NDArray[np.int64] | None = None,
+    ) -> Batch:
+        """Rows made of these, in their place: what a source's batches share, theirs do too."""
+        return Batch(
+            rows,
+            source=self.source,
+            first_row=self.first_row,
+            start=start,
+            done=done,
+            places=places,
+            shared=self._shared,
         )
 
     def _at_place(self, error: ColumnError) -> ColumnError:

@@ -59,10 +59,8 @@ class RawRows:
                 columns |= {name: pa.nulls(part.height, pa.string()) for name in lacking}
                 self.absent.update(dict.fromkeys(lacking, part.height))
                 arrays = [columns[name] for name in self.columns]
-                yield Batch(
+                yield part.with_rows(
                     pa.RecordBatch.from_arrays(arrays, names=list(self.columns)),
-                    source=str(file),
-                    first_row=part.first_row,
                     start=start,
                     done=(before + part.done * size) / total,
                 )

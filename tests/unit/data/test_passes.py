@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -295,3 +296,13 @@ def test_items_come_in_order_and_an_error_comes_where_it_happened():
     assert [next(coming), next(coming), next(coming)] == [0, 1, 2]
     with pytest.raises(DataError, match="x"):
         next(coming)
+
+
+def test_rows_made_of_others_share_what_is_known_of_their_text():
+    """Rows that `data.where` keeps, and rows to score."""
+    codes, words = pa.array([0, 1, 0, 1], pa.int32()), pa.array(["a", "b"])
+    column = pa.DictionaryArray.from_arrays(codes, words)
+    batch = Batch(pa.RecordBatch.from_arrays([column], names=["c"]))
+    kept = batch.kept(np.array([True, False, True, True]), ["c"], start=0)
+    assert kept.coded("c").distinct is batch.coded("c").distinct
+    assert kept.coded("c").codes_N.tolist() == [0, 0, 1]
