@@ -24,7 +24,6 @@ from automtl.data.groups import group_column, group_ids
 from automtl.records import TrialRecord
 from automtl.search.disk import disk_failures_explained
 from automtl.search.executor import make_executor
-from automtl.search.heartbeat import Watchdog
 from automtl.search.trial import make_job
 from automtl.spec.schema import ConfirmSpec
 from automtl.study import Study
@@ -109,9 +108,8 @@ def run_confirm(
         progress.on_start(selection, seeds=settings.seeds, total=len(wanted), done=done)
         try:
             if not loop.is_finished():
-                watchdog = Watchdog(runs.alive_dir, stall_s=60 * spec.trial.stall_minutes)
                 runner = make_executor(
-                    executor, spec.trial, watchdog, workers=workers, address=address
+                    executor, spec.trial, runs.alive_dir, workers=workers, address=address
                 )
                 runner.run(loop, make_job(runs, spec, data, rungs=(), scores_dir=scores_dir))
             outside = []

@@ -53,11 +53,13 @@ CHANGED = "data.path: a file changed while it was read; start again"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """What was written; `split` is the rule that the rows were split by, as JSON data."""
+    """What was written: `num_read` of the source's `num_all` rows (`KeptSource`); `split` is the
+    rule that the rows were split by, as JSON data."""
 
     encoder: Encoder
     num_rows: Mapping[str, int]
     num_read: int
+    num_all: int
     split: Mapping[str, Any]
 
 
@@ -115,6 +117,7 @@ def encode_rows(
         encoder=encoder,
         num_rows=gathered.num_rows,
         num_read=gathered.num_read,
+        num_all=source.num_all if isinstance(source, KeptSource) else gathered.num_read,
         split=splitter.rule,
     )
 

@@ -336,11 +336,10 @@ def _build(
     report: Report,
     trained_on: TrainedOn,
 ) -> None:
-    from automtl.data.build import encode_rows, open_source  # polars: only who encodes pays for it
+    from automtl.data.build import encode_rows  # polars: only who encodes pays for it
 
-    rows = source or open_source(spec)
     encoded = encode_rows(
-        spec, directory, ARRAYS, source=rows, report=report, trained_on=trained_on
+        spec, directory, ARRAYS, source=source, report=report, trained_on=trained_on
     )
     encoded.encoder.save(directory / "encoder")
     meta = {
@@ -349,7 +348,7 @@ def _build(
         "trained_on": trained_on,
         "num_rows": encoded.num_rows,
         "num_read": encoded.num_read,
-        "num_all": getattr(rows, "num_all", encoded.num_read),
+        "num_all": encoded.num_all,
         "is_weighted": bool(encoded.encoder.weight_columns),
         "split": encoded.split,
         "features": to_jsonable(encoded.encoder.features),

@@ -15,7 +15,7 @@ import polars as pl
 
 __all__ = ["FEW_ROWS", "Remembered"]
 
-FEW_ROWS = 512
+FEW_ROWS = 512  # to look up each by itself would not pay for more
 MOST = 1 << 16  # values of a column; then it begins anew
 
 Ids = npt.NDArray[np.int32]
@@ -31,9 +31,10 @@ class Remembered:
         self._known: dict[pl.DataType, dict[Any, int]] = {}
 
     def ids(self, values: pl.Series, of: Callable[[pl.Series], Ids]) -> Ids | None:
-        """The id of each value [N], those that are new by `of`; None where that would not pay."""
+        """The id of each value [N], those that are new by `of`; None for a type of other values
+        than text, numbers and booleans."""
         kind = values.dtype
-        if len(values) > FEW_ROWS or not (kind.is_numeric() or kind in (pl.String, pl.Boolean)):
+        if not (kind.is_numeric() or kind in (pl.String, pl.Boolean)):
             return None
         asked = values.to_list()
         # of floats the bits: -0.0 is 0.0, and NaN is no NaN

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -19,7 +19,7 @@ from automtl.data.columns import check_columns
 from automtl.data.encode import Encoder, Inputs
 from automtl.data.frames import as_polars
 from automtl.errors import BundleError, DataError
-from automtl.export.engines.engine import Engine, open_engine
+from automtl.export.engines.engine import Engine, EngineChoice, open_engine
 from automtl.export.manifest import ENCODER_DIR, Manifest, read_manifest, verify_checksums
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ class Bundle:
     engine: Engine
 
     @classmethod
-    def load(
-        cls, directory: str | Path, *, engine: Literal["auto", "torch", "onnx"] = "auto"
-    ) -> Bundle:
+    def load(cls, directory: str | Path, *, engine: EngineChoice = "auto") -> Bundle:
         """`engine` computes: `auto` is ONNX Runtime where the bundle has a graph for it and the
         extra `onnx` is installed, else torch.
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ from automtl.data.scaling import finite_array
 from automtl.errors import BundleError
 from automtl.export.blocks import score_rows
 from automtl.export.bundle import Bundle
+from automtl.export.engines.engine import EngineChoice
 from automtl.export.raw_rows import RawRows
 from automtl.export.table_writer import check_out, table_written
 from automtl.export.unlike import Unlike
@@ -69,7 +69,7 @@ def predict_file(
     keep: Sequence[str] = (),
     fused: FusedFrom | None = None,
     missing_ok: bool = False,
-    engine: Literal["auto", "torch", "onnx"] = "auto",
+    engine: EngineChoice = "auto",
     progress: Progress | None = None,
 ) -> Summary:
     """Scores the rows of `data` (a file, glob, directory, URL or list) and writes `out`: .parquet,

@@ -24,7 +24,6 @@ from automtl.records import TrialRecord
 from automtl.rundir import check_new
 from automtl.search.disk import disk_failures_explained
 from automtl.search.executor import make_executor
-from automtl.search.heartbeat import Watchdog
 from automtl.search.trial import checkpoint_name, make_job
 from automtl.spec.schema import Spec
 from automtl.study import Study
@@ -114,9 +113,8 @@ def run_training(
         progress.on_start(study, data, total=len(wanted), done=len(ended))
         try:
             if not loop.is_finished():
-                watchdog = Watchdog(study.alive_dir, stall_s=60 * spec.trial.stall_minutes)
                 runner = make_executor(
-                    executor, spec.trial, watchdog, workers=workers, address=address
+                    executor, spec.trial, study.alive_dir, workers=workers, address=address
                 )
                 job = make_job(
                     study,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from automtl.config import TrainedOn
 from automtl.export.bundle import Bundle
+from automtl.export.engines.engine import EngineChoice
 from automtl.export.final import check_places, export_training
 from automtl.final.run import CHECKPOINT_S, run_training
 from automtl.progress_line import progress
@@ -103,7 +104,7 @@ def train(
     return load(place)
 
 
-def load(bundle: str | Path, *, engine: Literal["auto", "torch", "onnx"] = "auto") -> Bundle:
+def load(bundle: str | Path, *, engine: EngineChoice = "auto") -> Bundle:
     """An exported model: its `model` (a plain `nn.Module` on the CPU), its `encoder`, its
     `manifest`. Nothing in the directory is run or unpickled; all of it is checked.
 

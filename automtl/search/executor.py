@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Literal, Protocol
 
@@ -80,12 +81,14 @@ class LocalExecutor:
 def make_executor(
     name: Literal["ray", "local"],
     trial: TrialSpec,
-    watchdog: Watchdog,
+    alive_dir: Path,
     *,
     workers: int | None,
     address: str | None,
 ) -> Executor:
-    """The executor called `name`, for trials that take what `trial` says."""
+    """The executor called `name`, for trials that take what `trial` says, and that hang when there
+    is no sign of life in `alive_dir` for as long as it says."""
+    watchdog = Watchdog(alive_dir, stall_s=60 * trial.stall_minutes)
     if name == "local":
         return LocalExecutor(watchdog)
     from automtl.search.ray_executor import RayExecutor  # here: importing Ray takes a second

@@ -13,7 +13,6 @@ from automtl.rundir import check_new
 from automtl.search.disk import disk_failures_explained
 from automtl.search.executor import make_executor
 from automtl.search.fidelity import count_positives, make_ladder
-from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
 from automtl.search.plan import budget
 from automtl.search.progress import Progress, Silent
@@ -84,9 +83,8 @@ def run_search(
             told.on_start(study, ladder, warnings)
             try:
                 if not loop.is_finished():
-                    watchdog = Watchdog(study.alive_dir, stall_s=60 * spec.trial.stall_minutes)
                     runner = make_executor(
-                        executor, spec.trial, watchdog, workers=workers, address=address
+                        executor, spec.trial, study.alive_dir, workers=workers, address=address
                     )
                     runner.run(loop, make_job(study, spec, data, rungs=ladder.rungs))
             finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,15 +23,7 @@ class Encoding(Rule):
 
     def read(self, value: object) -> str:
         hint = "write utf8, latin1, cp1252, gb18030, ..."
-        if not isinstance(value, str):
-            raise BadValueError(f"must be the name of an encoding, not {show(value)}", hint)
-        try:
-            is_text = codecs.lookup(value)._is_text_encoding
-        except (LookupError, ValueError):
-            is_text = False
-        if not is_text:
-            raise BadValueError(f"there is no encoding {value!r}", hint)
-        return value
+        return _name(value, "encoding", article="an", is_known=_is_encoding, hint=hint)
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "minLength": 1}
@@ -80,13 +73,33 @@ class Zone(Rule):
 
     def read(self, value: object) -> str:
         hint = "write UTC, Europe/Berlin, Asia/Shanghai, ..."
-        if not isinstance(value, str):
-            raise BadValueError(f"must be the name of a time zone, not {show(value)}", hint)
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise BadValueError(f"there is no time zone {value!r}", hint) from None
-        return value
+        return _name(value, "time zone", article="a", is_known=_is_zone, hint=hint)
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "minLength": 1}
+
+
+def _name(
+    value: object, what: str, *, article: str, is_known: Callable[[str], bool], hint: str
+) -> str:
+    """`value`, where it is the name of something that there is."""
+    if not isinstance(value, str):
+        raise BadValueError(f"must be the name of {article} {what}, not {show(value)}", hint)
+    if not is_known(value):
+        raise BadValueError(f"there is no {what} {value!r}", hint)
+    return value
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        return codecs.lookup(name)._is_text_encoding
+    except (LookupError, ValueError):
+        return False
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

@@ -13,9 +13,18 @@ from automtl.data.encode import Inputs
 from automtl.errors import BundleError
 from automtl.export.manifest import Manifest
 
-__all__ = ["EXTRA_HINT", "Engine", "EngineName", "Predictions", "has_onnx", "open_engine"]
+__all__ = [
+    "EXTRA_HINT",
+    "Engine",
+    "EngineChoice",
+    "EngineName",
+    "Predictions",
+    "has_onnx",
+    "open_engine",
+]
 
 EngineName = Literal["torch", "onnx"]
+EngineChoice = Literal["auto", "torch", "onnx"]
 Predictions = dict[str, NDArray[np.float32]]
 EXTRA_HINT = 'pip install "automtl[onnx]"'
 
@@ -35,9 +44,7 @@ def has_onnx() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("onnx", "onnxruntime"))
 
 
-def open_engine(
-    directory: Path, manifest: Manifest, engine: Literal["auto", "torch", "onnx"]
-) -> Engine:
+def open_engine(directory: Path, manifest: Manifest, engine: EngineChoice) -> Engine:
     """`auto`: ONNX Runtime where the bundle has a graph for it and the extra is installed, else
     torch. BundleError if what was asked for is not there, or does not fit the manifest."""
     if engine not in ("auto", "torch", "onnx"):
