@@ -65,6 +65,7 @@ VARIANTS: Mapping[str, Variant] = {
     "eta 4": Variant(search={"eta": 4}),
     "eta 2, 4 rungs": Variant(search={"eta": 2, "rungs": 4}),
     "defaults first": Variant(plan="defaults first"),
+    "references spread": Variant(plan="references spread"),
     "references at once": Variant(plan="at once"),
     "half the references": Variant(plan="half"),
     "1 reference": Variant(plan="untuned"),

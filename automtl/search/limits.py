@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from automtl.records import TrialRecord
 from automtl.spec.schema import SearchSpec, TrialSpec
 
-__all__ = ["Spent", "device_s", "used_up"]
+__all__ = ["Spent", "device_s", "share_used", "used_up"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +37,13 @@ def used_up(search: SearchSpec, spent: Spent) -> str:
     if search.device_hours is not None and spent.device_s >= search.device_hours * 3600:
         return f"search.device_hours {search.device_hours:g} are used up"
     return ""
+
+
+def share_used(search: SearchSpec, spent: Spent) -> float:
+    """The share of its hours that the search has used up, of whichever limit is nearer; 0 where
+    there is none."""
+    hours = (
+        (spent.wall_s, search.wall_hours),
+        (spent.device_s, search.device_hours),
+    )
+    return max((used_s / (limit * 3600) for used_s, limit in hours if limit), default=0.0)

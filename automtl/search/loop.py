@@ -28,8 +28,8 @@ from automtl.models.cost import costs
 from automtl.records import NewTrial, TrialRecord
 from automtl.search.assignment import Assignment
 from automtl.search.ledger import Ledger
-from automtl.search.limits import Spent, device_s, used_up
-from automtl.search.plan import PlannedTrial, budget, plan_trials
+from automtl.search.limits import Spent, device_s, share_used, used_up
+from automtl.search.plan import PlannedTrial, budget, due_trials, plan_trials
 from automtl.search.progress import Progress, Silent
 from automtl.search.retry import again, lose, to_retry
 from automtl.search.rungs import stop_reason
@@ -89,18 +89,25 @@ class SearchLoop:
             return "finished" if is_idle or self._ledger.ended else "wait"
         if self._is_hopeless(started):
             return "finished" if is_idle else "wait"
-        if why := used_up(self._spec.search, self._spent(started)):
+        spent = self._spent(started)
+        if why := used_up(self._spec.search, spent):
             self._ledger.set_ended(why)
             return "finished"
         if (interrupted := to_retry(history)) is not None:
             return self._start(again(interrupted))
         self._sampler.learn(history)
         known = {record.planned for record in history} | self._skipped
-        for planned in self._plan:
-            if planned.key not in known and (planned.due <= len(started) or self._exhausted):
-                if (assignment := self._try(planned)) is not None:
-                    return assignment
-                self._skipped.add(planned.key)
+        due = due_trials(
+            self._plan,
+            started=known,
+            num_started=len(started),
+            num_trials=self._budget,
+            share=1.0 if self._exhausted else share_used(self._spec.search, spent),
+        )
+        for planned in due:
+            if (assignment := self._try(planned)) is not None:
+                return assignment
+            self._skipped.add(planned.key)
         if not self._exhausted and (assignment := self._try(None)) is not None:
             return assignment
         if {planned.key for planned in self._plan} - known - self._skipped:

@@ -2,15 +2,16 @@
 
 `single_task` without a dependency is the zero line of every report, so its default comes first. One
 untuned model against the best of all others would be unfair, so some trials of the same recipe go
-to tuning it, spread over the search: they are no part of the front, which should not wait for them.
-Nor should it for the families' defaults, which run to their end and are slow where a family is, so
-they come between trials of the search. The plan follows from the spec alone; what of it is done,
-the study knows by the keys.
+to tuning it, in the second half of the search: they are no part of the front, which should not wait
+for them. Nor should it for the families' defaults, which run to their end and are slow where a
+family is, so they come between trials of the search. How far a search is, its limits in hours say
+too: what few trials an hour allows get their share of the plan. The plan follows from the spec
+alone; what of it is done, the study knows by the keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,21 +22,34 @@ from automtl.spec.domains import contains, default
 from automtl.spec.schema import Spec
 from automtl.study import Role
 
-__all__ = ["PlannedTrial", "budget", "in_order", "num_exempt", "num_references", "plan_trials"]
+__all__ = [
+    "PlannedTrial",
+    "budget",
+    "due_trials",
+    "in_order",
+    "num_exempt",
+    "num_references",
+    "plan_trials",
+]
 
 REFERENCE_FAMILY: Family = "single_task"
 REFERENCE_DEPENDENCY: Dependency = "none"
+MIN_REFERENCES = 5
+EACH = 8  # one trial in so many tunes the reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTrial:
-    """A trial that the search starts whatever it learns, once `due` trials have started; knobs
-    without a pin are proposed."""
+    """A trial that the search starts whatever it learns; knobs without a pin are proposed.
+
+    It is due once the search is as far as `due` of its trials, and `after` have started.
+    """
 
     key: str
     role: Role
     pins: Mapping[str, Any]
     due: int = 0
+    after: int = 0
     in_space: bool = True
 
     @property
@@ -46,7 +60,7 @@ class PlannedTrial:
 
 def num_references(num_trials: int) -> int:
     """How many of all trials tune the reference: an eighth, but at least 5, at most a half."""
-    return max(1, min(max(5, num_trials // 8), num_trials // 2))
+    return max(1, min(max(MIN_REFERENCES, num_trials // EACH), num_trials // 2))
 
 
 def budget(spec: Spec) -> int:
@@ -61,8 +75,8 @@ def budget(spec: Spec) -> int:
 
 
 def plan_trials(spec: Spec) -> tuple[PlannedTrial, ...]:
-    """The reference by its defaults; then, in even steps, the families' defaults, and what tunes
-    the reference."""
+    """The reference by its defaults; then, in even steps, the families' defaults, and, in even
+    steps of the second half, what tunes the reference."""
     in_space = _holds_reference(spec)
     dependency = default(spec.space.dependency)
     recipe = {"family": REFERENCE_FAMILY, "dependency": REFERENCE_DEPENDENCY}
@@ -73,7 +87,8 @@ def plan_trials(spec: Spec) -> tuple[PlannedTrial, ...]:
             key=f"reference:{index}" if index else FIRST_REFERENCE,
             role="reference",
             pins=recipe if index else default_values(spec, REFERENCE_FAMILY, REFERENCE_DEPENDENCY),
-            due=num_trials * index // count,
+            due=num_trials * (count + index) // (2 * count) if index else 0,
+            after=EACH * index if index >= MIN_REFERENCES else 0,
             in_space=in_space,
         )
         for index in range(count)
@@ -90,14 +105,35 @@ def plan_trials(spec: Spec) -> tuple[PlannedTrial, ...]:
     return (*references[:1], *baselines, *references[1:])[:num_trials]
 
 
+def due_trials(
+    plan: tuple[PlannedTrial, ...],
+    *,
+    started: Collection[str],
+    num_started: int,
+    num_trials: int,
+    share: float = 0.0,
+) -> tuple[PlannedTrial, ...]:
+    """What of the plan should start now, after `num_started` of `num_trials`.
+
+    `started` are the keys of what has; `share` of the search is over by its limits in hours. Where
+    there is nothing else to start, or no room for it, all of the rest is due.
+    """
+    left = tuple(one for one in plan if one.key not in started)
+    if share >= 1 or len(left) >= num_trials - num_started:
+        return left
+    reached = max(float(num_started), share * num_trials)
+    return tuple(one for one in left if one.due <= reached and one.after <= num_started)
+
+
 def in_order(plan: tuple[PlannedTrial, ...], num_trials: int) -> tuple[PlannedTrial | None, ...]:
-    """What a search of `num_trials` starts, in this order; None is a trial of its own."""
-    left, order = list(plan), []
+    """What a search of `num_trials` without limits in hours starts, in this order; None is a trial
+    of its own."""
+    order: list[PlannedTrial | None] = []
+    started: set[str] = set()
     for num_started in range(num_trials):
-        turn = next((one for one in left if one.due <= num_started), None)
-        order.append(turn)
-        if turn is not None:
-            left.remove(turn)
+        due = due_trials(plan, started=started, num_started=num_started, num_trials=num_trials)
+        order.append(due[0] if due else None)
+        started |= {one.key for one in due[:1]}
     return tuple(order)
 
 

@@ -115,6 +115,14 @@ def _defaults_first(plan: tuple[PlannedTrial, ...]) -> tuple[PlannedTrial, ...]:
     return tuple(replace(one, due=0) if one.role == "baseline" else one for one in plan)
 
 
+def _references_spread(plan: tuple[PlannedTrial, ...]) -> tuple[PlannedTrial, ...]:
+    """Over the whole search, not its second half."""
+    tuned = [one for one in plan if one.role == "reference"]
+    num_trials = tuned[-1].due * 2 * len(tuned) / (2 * len(tuned) - 1)
+    due = {one.key: round(2 * one.due - num_trials) for one in tuned[1:]}
+    return tuple(replace(one, due=due.get(one.key, one.due)) for one in plan)
+
+
 def _untuned(plan: tuple[PlannedTrial, ...]) -> tuple[PlannedTrial, ...]:
     return tuple(one for one in plan if one.role == "baseline" or one.key == FIRST_REFERENCE)
 
@@ -127,6 +135,7 @@ def _few(plan: tuple[PlannedTrial, ...]) -> tuple[PlannedTrial, ...]:
 PLANS: Mapping[str, Any] = {
     "spread": lambda plan: plan,
     "defaults first": _defaults_first,  # the families' before everything else
+    "references spread": _references_spread,
     "at once": _at_once,  # the references' tuning before everything else
     "half": _few,  # every second tuning trial of the reference
     "untuned": _untuned,  # one reference, the baselines

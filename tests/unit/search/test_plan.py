@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fake_job import fake_spec
 
-from automtl.search.plan import budget, in_order, num_references, plan_trials
+from automtl.search.plan import budget, due_trials, in_order, num_references, plan_trials
 
 WITH_SINGLE_TASK = {
     "sharing": [
@@ -40,13 +40,38 @@ def test_order_is_reference_then_families_then_more_references() -> None:
     ]
 
 
-def test_families_and_references_are_spread_over_the_search() -> None:
+def test_families_are_spread_over_the_search_and_references_over_its_second_half() -> None:
     order = in_order(plan_trials(fake_spec(trials=20)), 20)
     keys = [one.key.replace("baseline:", "") if one else "." for one in order]
     assert " ".join(keys) == (
-        "reference:0 . . . reference:1 shared_bottom . . reference:2 . mmoe . reference:3 . ."
-        " ple reference:4 . . ."
+        "reference:0 . . . . shared_bottom . . . . mmoe . reference:1 . reference:2 ple reference:3"
+        " . reference:4 ."
     )
+
+
+def test_a_search_that_its_hours_end_early_has_its_share_of_the_plan() -> None:
+    """1,000 trials are allowed, but its hour ends after 60: the defaults of all families come, and
+    one trial in eight tunes the reference."""
+    plan, order, started = plan_trials(fake_spec(trials=1000)), [], set()
+    for num_started in range(60):
+        due = due_trials(
+            plan,
+            started=started,
+            num_started=num_started,
+            num_trials=1000,
+            share=num_started / 60,
+        )
+        order.append(due[0].key.partition(":")[0] if due else ".")
+        started |= {one.key for one in due[:1]}
+    assert order.count("baseline") == 3
+    assert order.count("reference") == 60 // 8 + 1  # the default, which tunes nothing, is one
+    assert "reference" not in order[1:30]
+
+
+def test_the_rest_of_the_plan_is_due_where_nothing_else_is_left() -> None:
+    plan = plan_trials(fake_spec(trials=1000))
+    due = due_trials(plan, started=(), num_started=0, num_trials=1000, share=1.0)
+    assert due == plan
 
 
 @given(num_trials=st.integers(1, 300))
