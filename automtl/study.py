@@ -21,7 +21,6 @@ import datetime as dt
 import math
 import shlex
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -48,17 +47,11 @@ from automtl.errors import RunError
 from automtl.journal import open_journal
 from automtl.records import NewTrial, Role, State, TrialRecord
 from automtl.spec.schema import Spec
+from automtl.study_entries import create_journal, evaluation_json, evaluation_of, to_record
 
 __all__ = ["Arrival", "NewTrial", "Role", "State", "Study", "TrialRecord"]
 
 Answer = TypeVar("Answer")
-
-_STATES: Mapping[TrialState, State] = {
-    TrialState.RUNNING: "running",
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-}
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line a trial is the console's business
 
@@ -127,7 +120,7 @@ class Study:
 
         def fill(aside: Path) -> None:
             (aside / "spec.yaml").write_text(dump_yaml(plain), encoding="utf-8")
-            _create_journal(aside, spec)
+            create_journal(aside, spec)
 
         run_dir = run_dir.absolute()
         rundir.create(run_dir, meta, fill)
@@ -268,7 +261,7 @@ class Study:
                 continue
             found.append((attrs["arrival"], Arrival("start", trial.number)))
             for value in attrs.get("evaluations", ()):
-                arrival = Arrival("evaluation", trial.number, _evaluation(value))
+                arrival = Arrival("evaluation", trial.number, evaluation_of(value))
                 found.append((value["arrival"], arrival))
             if "end" in attrs:
                 found.append((attrs["end"], Arrival("end", trial.number)))
@@ -405,7 +398,7 @@ class Study:
     def add_evaluation(self, number: int, evaluation: Evaluation) -> None:
         """Keeps what an evaluation of a running trial saw, and when it came (`arrivals`)."""
         seen = self._frozen(number).user_attrs.get("evaluations", [])
-        new = _evaluation_json(evaluation) | {"arrival": self._next_arrival()}
+        new = evaluation_json(evaluation) | {"arrival": self._next_arrival()}
         self._trial(number).set_user_attr("evaluations", [*seen, new])
 
     def complete(self, number: int) -> None:
@@ -500,9 +493,9 @@ class Study:
         has_weights = trial.number in weights
         if record is None:
             config = from_jsonable(TrialConfig, trial.user_attrs["config"])
-            record = _to_record(trial, self.objectives, config)
+            record = to_record(trial, self.objectives, config)
         elif known is not trial:
-            record = _to_record(trial, self.objectives, record.config)
+            record = to_record(trial, self.objectives, record.config)
         if record.has_weights != has_weights:
             record = dataclasses.replace(record, has_weights=has_weights)
         self._known[trial.number] = (trial, record)
@@ -534,65 +527,3 @@ class Study:
     def _trial(self, number: int) -> optuna.trial.Trial:
         """A handle to write attributes of a running trial."""
         return optuna.trial.Trial(self._study, self._frozen(number)._trial_id)
-
-
-def _to_record(
-    trial: FrozenTrial, objectives: Sequence[Objective], config: TrialConfig
-) -> TrialRecord:
-    attrs = trial.user_attrs
-    names = [objective.name for objective in objectives]
-    complete = trial.state == TrialState.COMPLETE
-    return TrialRecord(
-        number=trial.number,
-        state="interrupted" if attrs.get("interrupted") else _STATES[trial.state],
-        role=attrs["role"],
-        params=trial.params,
-        config=config,
-        evaluations=tuple(_evaluation(value) for value in attrs.get("evaluations", ())),
-        values=dict(zip(names, trial.values, strict=True)) if complete else None,
-        feasible=all(violation <= 0 for violation in trial.constraints.values()),
-        in_space=attrs["in_space"],
-        reason=attrs.get("reason", ""),
-        traceback=attrs.get("traceback", ""),
-        started=_aware(trial.datetime_start),
-        finished=_aware(trial.datetime_complete),
-        seed=attrs["seed"],
-        origin=attrs["origin"],
-        planned=attrs["planned"],
-        has_weights=False,
-        measured=attrs.get("measured", {}),
-    )
-
-
-def _evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
-    """JSON knows no NaN: a metric that is not finite becomes null."""
-    metrics = {k: v if math.isfinite(v) else None for k, v in evaluation.metrics.items()}
-    value: dict[str, Any] = to_jsonable(evaluation)
-    return value | {"metrics": metrics}
-
-
-def _evaluation(value: Mapping[str, Any]) -> Evaluation:
-    return Evaluation(
-        epochs=value["epochs"],
-        examples=value["examples"],
-        wall_s=value["wall_s"],
-        metrics={k: math.nan if v is None else v for k, v in value["metrics"].items()},
-        notes=tuple(value["notes"]),
-        device=value["device"],
-    )
-
-
-def _aware(time: dt.datetime | None) -> dt.datetime | None:
-    return None if time is None else time.astimezone(dt.UTC)  # Optuna's are naive and local
-
-
-def _create_journal(run_dir: Path, spec: Spec) -> None:
-    objectives = spec.objective_list()
-    study = optuna.create_study(
-        study_name=spec.name,
-        storage=open_journal(run_dir / rundir.JOURNAL),
-        directions=[objective.direction for objective in objectives],
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.set_metric_names([objective.name for objective in objectives])

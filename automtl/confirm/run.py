@@ -23,7 +23,7 @@ from automtl.data.cache import EncodedData, Report, open_data
 from automtl.data.groups import group_column, group_ids
 from automtl.records import TrialRecord
 from automtl.search.disk import disk_failures_explained
-from automtl.search.executor import make_executor
+from automtl.search.executors import make_executor
 from automtl.search.trial import make_job
 from automtl.spec.schema import ConfirmSpec
 from automtl.study import Study

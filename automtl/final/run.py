@@ -23,7 +23,7 @@ from automtl.final.seeds import fixed_config, trainings
 from automtl.records import TrialRecord
 from automtl.rundir import check_new
 from automtl.search.disk import disk_failures_explained
-from automtl.search.executor import make_executor
+from automtl.search.executors import make_executor
 from automtl.search.trial import checkpoint_name, make_job
 from automtl.spec.schema import Spec
 from automtl.study import Study

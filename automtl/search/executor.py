@@ -7,16 +7,14 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
-from typing import Literal, Protocol
+from typing import Protocol
 
 from automtl.errors import TrialFailedError
 from automtl.search.assignment import Assignment, Job, Loop
 from automtl.search.heartbeat import Watchdog
-from automtl.spec.schema import TrialSpec
 
-__all__ = ["Executor", "LocalExecutor", "describe_failure", "make_executor", "room"]
+__all__ = ["Executor", "LocalExecutor", "describe_failure", "room"]
 
 
 class Executor(Protocol):
@@ -76,30 +74,6 @@ class LocalExecutor:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
-
-
-def make_executor(
-    name: Literal["ray", "local"],
-    trial: TrialSpec,
-    alive_dir: Path,
-    *,
-    workers: int | None,
-    address: str | None,
-) -> Executor:
-    """The executor called `name`, for trials that take what `trial` says, and that hang when there
-    is no sign of life in `alive_dir` for as long as it says."""
-    watchdog = Watchdog(alive_dir, stall_s=60 * trial.stall_minutes)
-    if name == "local":
-        return LocalExecutor(watchdog)
-    from automtl.search.ray_executor import RayExecutor  # here: importing Ray takes a second
-
-    return RayExecutor(
-        workers=workers,
-        cpus=trial.cpus,
-        gpus=0.0 if trial.device == "cpu" else trial.gpus,
-        address=address,
-        watchdog=watchdog,
-    )
 
 
 def describe_failure(error: Exception) -> tuple[str, str]:

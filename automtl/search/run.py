@@ -11,7 +11,7 @@ from automtl.doctor.checkup import check_before_search
 from automtl.errors import RunError
 from automtl.rundir import check_new
 from automtl.search.disk import disk_failures_explained
-from automtl.search.executor import make_executor
+from automtl.search.executors import make_executor
 from automtl.search.fidelity import count_positives, make_ladder
 from automtl.search.loop import SearchLoop
 from automtl.search.plan import budget

@@ -133,7 +133,7 @@ def test_a_study_that_cannot_be_written_leaves_nothing(
     def full(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("automtl.study._create_journal", full)
+    monkeypatch.setattr("automtl.study.create_journal", full)
     with pytest.raises(RunError, match="No space left"):
         Study.create(run_dir, SPEC, FakeData())
     assert list(run_dir.parent.iterdir()) == []
