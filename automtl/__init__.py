@@ -5,7 +5,7 @@
     model = automtl.build_model("ple", schema)           # the model zoo alone
 
 Importing this package imports no torch, ray, optuna or pandas: a name is looked up when it is
-first asked for.
+first asked for. All but `load` and `Bundle` want the extra `search`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from automtl.config import FeatureSchema, ModelConfig, TaskSchema
     from automtl.export.bundle import Bundle
-    from automtl.public.calls import load, search, train
+    from automtl.public.calls import search, train
+    from automtl.public.load import load
     from automtl.public.study import Study
     from automtl.public.zoo import Schema, build_model, schema
 
@@ -47,10 +48,12 @@ _HOMES = {
     "Study": "automtl.public.study",
     "TaskSchema": "automtl.config",
     "build_model": "automtl.public.zoo",
-    "load": "automtl.public.calls",
+    "load": "automtl.public.load",
     "schema": "automtl.public.zoo",
     "train": "automtl.public.calls",
 }
+# what they need last, they should not miss after hours
+_WITH_ALL_OF_SEARCH = ("Study", "search", "train")
 
 
 def __getattr__(name: str) -> Any:
@@ -58,7 +61,18 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("automtl.search")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(_imported(_HOMES[name], name), name)
+
+
+def _imported(module: str, name: str) -> ModuleType:
+    """The home of `name`. MissingPackageError, with the way out, where an extra is missing."""
+    from automtl.extras import missing_told, require
+
+    needed_by = f"automtl.{name}"
+    if name in _WITH_ALL_OF_SEARCH:
+        require("search", needed_by=needed_by)
+    with missing_told(needed_by=needed_by):
+        return importlib.import_module(module)
 
 
 def __dir__() -> list[str]:
@@ -69,7 +83,8 @@ class _CallableSearch(ModuleType):
     """`automtl.search` is a package of ours, and what people call to search."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Study:
-        return importlib.import_module("automtl.public.calls").search(*arguments, **named)  # type: ignore[no-any-return]
+        calls = _imported("automtl.public.calls", "search")
+        return calls.search(*arguments, **named)  # type: ignore[no-any-return]
 
 
 class _Package(ModuleType):

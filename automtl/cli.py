@@ -34,12 +34,14 @@ from automtl.cli_options import (
     Track,
     Workers,
     json_text,
+    needs_search,
     resume_command,
 )
 from automtl.cli_predict import predict
 from automtl.cli_serve import serve
 from automtl.cli_train import train
 from automtl.errors import AutomtlError, RunError, SpecError
+from automtl.extras import missing_told
 
 if TYPE_CHECKING:
     from automtl.confirmed import Confirmation
@@ -122,7 +124,7 @@ def validate(spec: SpecPath, overrides: Overrides = None, as_json: AsJson = Fals
         console.emit(console.summary_text(summary, num_rows))
 
 
-app.command()(doctor)
+app.command()(needs_search(doctor))
 
 
 @app.command()
@@ -141,6 +143,7 @@ app.command()(completion)
 
 
 @app.command()
+@needs_search
 def search(
     spec: SpecPath,
     out: Annotated[
@@ -218,6 +221,7 @@ def search(
 
 
 @app.command()
+@needs_search
 def confirm(
     run: RunPath,
     seeds: Annotated[
@@ -287,6 +291,7 @@ def _confirm(
 
 
 @app.command()
+@needs_search
 def status(run: RunPath, as_json: AsJson = False) -> None:
     """Show how far a search is."""
     from automtl import console
@@ -300,6 +305,7 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
 
 
 @app.command()
+@needs_search
 def pareto(
     run: RunPath,
     trial: Annotated[
@@ -326,6 +332,7 @@ def pareto(
 
 
 @app.command()
+@needs_search
 def report(
     run: RunPath,
     open_page: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
@@ -379,15 +386,14 @@ def report(
 # ---- a model -------------------------------------------------------------------------------
 
 
-app.command()(export)
-
-
+app.command()(needs_search(export))
 app.command()(predict)
 app.command()(serve)
-app.command()(train)
+app.command()(needs_search(train))
 
 
 @app.command()
+@needs_search
 def fuse(
     place: Annotated[Path, typer.Argument(metavar="PLACE", help="A run, or a bundle of `export`.")],
     score: Annotated[
@@ -463,7 +469,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     answer_shells()
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="automtl")
+        with missing_told(needed_by="automtl"):
+            app(args=None if arguments is None else list(arguments), prog_name="automtl")
     except SpecError as error:
         _fail(_picture(error), error.exit_code)
     except AutomtlError as error:

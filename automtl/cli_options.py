@@ -1,14 +1,18 @@
-"""Arguments and options that several commands have, and how a command prints data."""
+"""Arguments and options that several commands have, what they need, and how they print data."""
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import typer
+
+from automtl.extras import require
 
 __all__ = [
     "INTERRUPTED",
@@ -23,8 +27,12 @@ __all__ = [
     "Track",
     "Workers",
     "json_text",
+    "needs_search",
     "resume_command",
 ]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 NO = 1  # the exit code of "it worked, and the answer is no"
 INTERRUPTED = 130
@@ -53,6 +61,18 @@ Address = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that runs already.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def needs_search(command: Callable[P, R]) -> Callable[P, R]:
+    """The command; where a package of the extra `search` is not installed it says so before it
+    does anything. Its help and its options are shown without them."""
+
+    @functools.wraps(command)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        require("search", needed_by=f"automtl {command.__name__}")
+        return command(*args, **kwargs)
+
+    return checked
 
 
 def resume_command() -> str:

@@ -41,18 +41,14 @@ def serve(
 ) -> None:
     """Score rows over HTTP; it has no authentication of its own."""
     from automtl import console
-    from automtl.errors import UserError
+    from automtl.extras import require
     from automtl.serving.run import bind, check_address
     from automtl.serving.run import serve as serve_app
 
     check_address(host, allow_remote=allow_remote)
-    try:
-        from automtl.serving.app import Limits, make_app
-    except ImportError as error:
-        raise UserError(
-            f"serve: {error.name} is not installed; install the extra: pip install 'automtl[serve]'"
-        ) from error
+    require("serve", needed_by="automtl serve")
     from automtl.export.bundle import Bundle
+    from automtl.serving.app import Limits, make_app
     from automtl.threads import single_threaded
 
     limits = Limits(

@@ -14,6 +14,7 @@ __all__ = [
     "BundleError",
     "DataError",
     "Diagnostic",
+    "MissingPackageError",
     "RunError",
     "SchemaError",
     "ScoreError",
@@ -72,6 +73,11 @@ class RunError(UserError):
 
 class BundleError(UserError):
     """An exported model is damaged, foreign, or does not fit the rows to score."""
+
+
+class MissingPackageError(UserError, ImportError):
+    """What was asked for needs a package that is not installed; `extras.py` knows which extra has
+    it. An ImportError, too, so that `try: from automtl import …` works as it does elsewhere."""
 
 
 class SchemaError(UserError):

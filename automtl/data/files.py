@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from automtl.errors import DataError
+from automtl.extras import require
 
 __all__ = [
     "Place",
@@ -108,7 +109,9 @@ def remote_files(url: str, is_data: Callable[[str], bool]) -> list[str]:
 
 
 def _asked(url: str, question: Callable[[Any, str], Any]) -> Any:
-    """The answer of the file system that the URL is of; DataError where it has none."""
+    """The answer of the file system that the URL is of; DataError where it has none,
+    MissingPackageError without the extra `remote`."""
+    require("remote", needed_by=url)
     try:
         import fsspec
 

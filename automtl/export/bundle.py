@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
@@ -19,10 +19,11 @@ from automtl.data.columns import check_columns
 from automtl.data.encode import Encoder, Inputs
 from automtl.data.frames import as_polars
 from automtl.errors import BundleError, DataError
-from automtl.export.engines.engine import Engine, EngineChoice, open_engine
+from automtl.export.engines.engine import Engine, EngineChoice, open_engine, open_torch
 from automtl.export.manifest import ENCODER_DIR, Manifest, read_manifest, verify_checksums
 
 if TYPE_CHECKING:
+    from automtl.export.engines.torch_engine import TorchEngine
     from automtl.models.model import MultiTaskModel
 
 __all__ = ["Bundle"]
@@ -43,7 +44,7 @@ class Bundle:
         extra `onnx` is installed, else torch.
 
         BundleError if it is no bundle, of a later format, damaged, or does not fit together, or if
-        the engine is not there.
+        it has no graph for the engine; MissingPackageError if the engine is not installed.
         """
         directory = Path(directory)
         manifest = read_manifest(directory)
@@ -67,12 +68,11 @@ class Bundle:
 
     @property
     def model(self) -> MultiTaskModel:
-        """The nn.Module; read from the bundle where another engine computes."""
-        from automtl.export.engines.torch_engine import TorchEngine
-
-        if isinstance(self.engine, TorchEngine):
-            return self.engine.model
-        return TorchEngine.open(self.directory, self.manifest).model
+        """The nn.Module; read from the bundle where another engine computes. MissingPackageError
+        if torch is not installed."""
+        is_torch = self.engine.name == "torch"
+        opened = self.engine if is_torch else open_torch(self.directory, self.manifest)
+        return cast("TorchEngine", opened).model
 
     def predict(self, frame: Any) -> pl.DataFrame:
         """A row of predictions for each row of `frame` (a polars or pandas frame, or an Arrow

@@ -19,7 +19,6 @@ from automtl.errors import RunError
 from automtl.export.bundle import Bundle
 from automtl.export.card import config_yaml, render_card
 from automtl.export.describe import describe, weights_of
-from automtl.export.engines.engine import EXTRA_HINT, has_onnx
 from automtl.export.manifest import (
     CARD_FILE,
     CONFIG_FILE,
@@ -30,6 +29,7 @@ from automtl.export.manifest import (
     write_manifest,
 )
 from automtl.export.pick import Pick
+from automtl.extras import require
 from automtl.study import Study
 from automtl.study_rows import encoded_data
 
@@ -52,13 +52,13 @@ def export_bundle(
     beside them, which reads the same weights, and compare both on rows of the study. `report` is
     told how far encoding is, where that must be done again. There is all of it or nothing.
 
-    RunError if something is there already, if it cannot be written, if the trial's weights or the
-    study's encoder are gone, or if the extra `onnx` is needed and missing.
+    RunError if something is there already, if it cannot be written, or if the trial's weights or
+    the study's encoder are gone; MissingPackageError if the extra `onnx` is needed and missing.
     """
     target = Path(to_dir).absolute()
     check_new_bundle(target)
-    if formats != "torch" and not has_onnx():
-        raise RunError(f"--format {formats}: needs onnx and onnxruntime; {EXTRA_HINT}")
+    if formats != "torch":
+        require("onnx", needed_by=f"--format {formats}")
     weights = weights_of(pick.trained)
     data = encoded_data(study, report=report)
     manifest = describe(study, pick, data)

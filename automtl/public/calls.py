@@ -1,4 +1,4 @@
-"""The calls of the command line, for Python: search, train, load a bundle."""
+"""The calls of the command line that train, for Python."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 from automtl.config import TrainedOn
 from automtl.export.bundle import Bundle
-from automtl.export.engines.engine import EngineChoice
 from automtl.export.final import check_places, export_training
 from automtl.final.run import CHECKPOINT_S, run_training
 from automtl.progress_line import progress
+from automtl.public.load import load
 from automtl.public.spec import SpecLike, as_spec
 from automtl.public.study import Study
 from automtl.search.run import run_search
 from automtl.train_line import TrainLine
 
-__all__ = ["load", "search", "train"]
+__all__ = ["search", "train"]
 
 
 def search(
@@ -102,20 +102,6 @@ def train(
     )
     (place,) = export_training(study, training, run_dir / "bundle" if to is None else Path(to))
     return load(place)
-
-
-def load(bundle: str | Path, *, engine: EngineChoice = "auto") -> Bundle:
-    """An exported model: its `model` (a plain `nn.Module` on the CPU), its `encoder`, its
-    `manifest`. Nothing in the directory is run or unpickled; all of it is checked.
-
-    `engine` computes: `auto` is ONNX Runtime where the bundle has a graph for it and the extra
-    `onnx` is installed, else torch.
-
-    Raises BundleError if it is damaged, foreign, or of a later format, or the engine is not there.
-
-        scores = automtl.load("reports/kuairand/bundle").predict(frame)
-    """
-    return Bundle.load(bundle, engine=engine)
 
 
 def _place(out: str | Path | None, name: str) -> Path:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +11,23 @@ from numpy.typing import NDArray
 from automtl.data.encode import Inputs
 from automtl.errors import BundleError
 from automtl.export.manifest import Manifest
+from automtl.extras import missing, missing_told, require
+
+if TYPE_CHECKING:
+    from automtl.export.engines.torch_engine import TorchEngine
 
 __all__ = [
-    "EXTRA_HINT",
     "Engine",
     "EngineChoice",
     "EngineName",
     "Predictions",
-    "has_onnx",
     "open_engine",
+    "open_torch",
 ]
 
 EngineName = Literal["torch", "onnx"]
 EngineChoice = Literal["auto", "torch", "onnx"]
 Predictions = dict[str, NDArray[np.float32]]
-EXTRA_HINT = 'pip install "automtl[onnx]"'
 
 
 class Engine(Protocol):
@@ -39,32 +40,34 @@ class Engine(Protocol):
         """[N] float32 for each `OutputColumn.prediction`, of one row or more."""
 
 
-def has_onnx() -> bool:
-    """Whether the extra `onnx` is installed; imports nothing of it."""
-    return all(importlib.util.find_spec(name) is not None for name in ("onnx", "onnxruntime"))
-
-
 def open_engine(directory: Path, manifest: Manifest, engine: EngineChoice) -> Engine:
     """`auto`: ONNX Runtime where the bundle has a graph for it and the extra is installed, else
-    torch. BundleError if what was asked for is not there, or does not fit the manifest."""
+    torch. BundleError if what was asked for is not there, or does not fit the manifest;
+    MissingPackageError if it is not installed."""
     if engine not in ("auto", "torch", "onnx"):
         raise BundleError(f"engine {engine!r}: no such engine; choose auto, torch or onnx")
-    if engine == "auto":
-        engine = "onnx" if manifest.onnx is not None and has_onnx() else "torch"
-    if engine == "torch":
-        from automtl.export.engines.torch_engine import TorchEngine  # torch: who needs it waits
-
-        return TorchEngine.open(directory, manifest)
-    if manifest.onnx is None:
+    has_graph, has_onnx = manifest.onnx is not None, missing("onnx") is None
+    if engine == "torch" or (engine == "auto" and not (has_graph and has_onnx)):
+        if not has_graph:
+            return open_torch(directory, manifest, or_else="export it again with --format onnx")
+        install = "" if has_onnx else "pip install 'automtl[onnx]' and "
+        return open_torch(directory, manifest, or_else=f"{install}load it with engine='onnx'")
+    if not has_graph:
         raise BundleError(
             f"{directory}: it has no ONNX graph; export it again with --format onnx, or load it "
             "with engine='torch'"
         )
-    if not has_onnx():
-        raise BundleError(
-            f"{directory}: ONNX Runtime is not installed; {EXTRA_HINT}, or load it with "
-            "engine='torch'"
-        )
+    require(
+        "onnx", needed_by=f"{directory}, by ONNX Runtime", or_else="load it with engine='torch'"
+    )
     from automtl.export.engines.onnx_engine import OnnxEngine
 
     return OnnxEngine.open(directory, manifest)
+
+
+def open_torch(directory: Path, manifest: Manifest, *, or_else: str = "") -> TorchEngine:
+    """A plain nn.Module. BundleError if its weights are not those of the manifest's model,
+    MissingPackageError if torch is not installed; `or_else` is another way out of that."""
+    with missing_told(needed_by=f"{directory}, by torch", or_else=or_else):
+        from automtl.export.engines.torch_engine import TorchEngine  # torch: who needs it waits
+    return TorchEngine.open(directory, manifest)

@@ -37,5 +37,11 @@ def bundle_dir(study, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def with_graph(study, tmp_path_factory):
+    target = tmp_path_factory.mktemp("out") / "knee"
+    return export_bundle(study, pick(study, "knee"), target, formats="all")
+
+
+@pytest.fixture(scope="session")
 def bundle(bundle_dir):
     return Bundle.load(bundle_dir)
