@@ -308,12 +308,18 @@ def to_jsonable(value: Any) -> Any:
 
 
 def from_jsonable(kind: type[Config], value: Any) -> Config:
-    """The inverse of `to_jsonable`, after a trip through JSON; checks every type."""
-    if kind not in _READERS:
-        import pydantic  # here: only who reads pays for it
+    """The inverse of `to_jsonable`, after a trip through JSON; checks every type. ValueError names
+    the first place that is wrong."""
+    import pydantic  # here: only who reads pays for it
 
+    if kind not in _READERS:
         _READERS[kind] = pydantic.TypeAdapter(kind)  # takes milliseconds: once a class
-    checked: Config = _READERS[kind].validate_python(value)
+    try:
+        checked: Config = _READERS[kind].validate_python(value)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"at {place}: {first['msg']}") from error
     return checked
 
 

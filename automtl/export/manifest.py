@@ -22,8 +22,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-import pydantic
-
 from automtl.analysis.interval import Interval
 from automtl.config import (
     FeatureSchema,
@@ -264,10 +262,8 @@ def read_manifest(directory: Path) -> Manifest:
         )
     try:
         manifest = from_jsonable(Manifest, plain)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{path}: damaged at {place}: {first['msg']}; export again") from error
+    except ValueError as error:
+        raise BundleError(f"{path}: damaged {error}; export again") from error
     _check_tasks(path, manifest)
     return manifest
 
