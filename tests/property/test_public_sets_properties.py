@@ -14,7 +14,7 @@ from automtl.data.sets.sides import one_in
 from automtl.errors import DataError
 
 text = st.text(st.characters(codec="utf-8", exclude_characters='\n\r"'), max_size=6)
-tables = st.lists(st.tuples(text, text, text), min_size=1, max_size=20)
+tables = st.lists(st.tuples(text, text, text), min_size=1, max_size=8)
 
 
 def read(content, block_bytes, *, has_header=False):

@@ -33,11 +33,11 @@ def plain_auc(labels: np.ndarray, scores: np.ndarray) -> float:
 def plain_moves(labels: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> list[float]:
     """What each group moves the AUC by: its positives' and its negatives' surplus over the rows of
     that class outside it, each times √((n - 1) / n) for n groups with rows of the class."""
-    auc = plain_auc(labels, scores)
+    auc, of_both = plain_auc(labels, scores), plain_placements(labels, scores)
     moves = []
     for name in sorted(set(groups)):
         move = 0.0
-        for placements in plain_placements(labels, scores):
+        for placements in of_both:
             mine = [value - auc for row, value in placements.items() if groups[row] == name]
             num_groups = len({groups[row] for row in placements})
             scale = ((num_groups - 1) / num_groups) ** 0.5

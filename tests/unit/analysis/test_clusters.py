@@ -28,10 +28,9 @@ def covariance(metric: str, labels, scores, groups=None) -> np.ndarray:
 def delong(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
     """The covariance of two AUCs: DeLong et al. 1988, eq. 5 and 6, term by term."""
     total = 0.0
+    auc_a, auc_b = plain_auc(labels, a), plain_auc(labels, b)
     for of_a, of_b in zip(plain_placements(labels, a), plain_placements(labels, b), strict=True):
-        s = sum(
-            (of_a[row] - plain_auc(labels, a)) * (of_b[row] - plain_auc(labels, b)) for row in of_a
-        )
+        s = sum((of_a[row] - auc_a) * (of_b[row] - auc_b) for row in of_a)
         total += s / (len(of_a) - 1) / len(of_a)
     return total
 
@@ -40,15 +39,16 @@ def obuchowski(labels: np.ndarray, a: np.ndarray, b: np.ndarray, groups: np.ndar
     """S10 / M + S01 / N + (S11 of a, b + S11 of b, a) / (M N): Obuchowski 1997, §2."""
     auc_a, auc_b = plain_auc(labels, a), plain_auc(labels, b)
     num_positive, num_negative = int((labels == 1).sum()), int((labels == 0).sum())
+    of_a, of_b = plain_placements(labels, a), plain_placements(labels, b)
     s10 = s01 = s11 = 0.0
     with_positives = with_negatives = 0
     for name in set(groups):
         (v10_a, v01_a), (v10_b, v01_b) = (
             [
                 sum(value - auc for row, value in placements.items() if groups[row] == name)
-                for placements in plain_placements(labels, scores)
+                for placements in of_both
             ]
-            for scores, auc in ((a, auc_a), (b, auc_b))
+            for of_both, auc in ((of_a, auc_a), (of_b, auc_b))
         )
         s10, s01 = s10 + v10_a * v10_b, s01 + v01_a * v01_b
         s11 += v10_a * v01_b + v10_b * v01_a
