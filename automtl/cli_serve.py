@@ -58,7 +58,7 @@ def serve(
         queue=queue,
         missing_ok=missing_ok,
     )
-    loaded = Bundle.load(bundle, engine=engine)
+    loaded = Bundle.load(bundle, engine=engine, num_threads=1)  # of each request
     with single_threaded(), bind(host, port) as bound:
         app = make_app(loaded, limits=limits)
         console.error(f"{OPEN}; stop with Ctrl-C")

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from automtl.data.arrow_types import is_text
 from automtl.data.columns import ColumnError, as_keys
+from automtl.data.listed import FEW_ROWS, Listed, ListedRows
 
 __all__ = ["Batch", "Coded", "Distinct", "Run", "Shared"]
 
@@ -86,7 +87,7 @@ class Batch:
 
     def __init__(
         self,
-        rows: pa.RecordBatch | pl.DataFrame,
+        rows: pa.RecordBatch | pl.DataFrame | ListedRows,
         *,
         source: str = "",
         first_row: int = 0,
@@ -97,10 +98,12 @@ class Batch:
     ) -> None:
         self._shared = shared or Shared()
         self._rows, self._read = rows, dict[str, pl.Series]()
-        self.height: int = rows.height if isinstance(rows, pl.DataFrame) else rows.num_rows
-        self.columns: list[str] = (
-            rows.columns if isinstance(rows, pl.DataFrame) else rows.schema.names
-        )
+        self.height: int
+        self.columns: list[str]
+        if isinstance(rows, pl.DataFrame | ListedRows):
+            self.height, self.columns = rows.height, rows.columns
+        else:
+            self.height, self.columns = rows.num_rows, rows.schema.names
         self.source, self.first_row, self.start, self.done = source, first_row, start, done
         self._places = places
 
@@ -109,24 +112,39 @@ class Batch:
         if isinstance(self._rows, pl.DataFrame):
             return self._rows[name]
         if name not in self._read:
-            array = self._rows.column(name)
-            if pa.types.is_dictionary(array.type):
-                array = array.dictionary_decode()
-            self._read[name] = pl.Series(name, pl.from_arrow(array))
+            self._read[name] = self._made(name)
         return self._read[name]
+
+    def _made(self, name: str) -> pl.Series:
+        if isinstance(self._rows, ListedRows):
+            return self._rows.by_name[name].series(name)
+        array = self._rows.column(name)
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        return pl.Series(name, pl.from_arrow(array))
+
+    def listed(self, name: str) -> Listed | None:
+        """A column of few rows as Python values; None where there are many."""
+        if self.height > FEW_ROWS:
+            return None
+        if isinstance(self._rows, ListedRows):
+            return self._rows.by_name[name]
+        values = self[name]
+        return Listed(dtype=values.dtype, values=values.to_list())
 
     def array(self, name: str) -> pa.Array:
         """A column as pyarrow holds it, text perhaps by its distinct values."""
-        if isinstance(self._rows, pl.DataFrame):
-            return self._rows[name].rechunk().to_arrow()
+        if not isinstance(self._rows, pa.RecordBatch):
+            return self[name].rechunk().to_arrow()
         return self._rows.column(name)
 
     def coded(self, name: str) -> Coded | None:
         """A column of text by its distinct values; None for a column of another type."""
-        if isinstance(self._rows, pl.DataFrame):
-            if self._rows.schema[name] != pl.String:
+        if not isinstance(self._rows, pa.RecordBatch):
+            values = self[name]
+            if values.dtype != pl.String:
                 return None
-            array = self._rows[name].rechunk().to_arrow().cast(pa.large_string())
+            array = values.rechunk().to_arrow().cast(pa.large_string())
         else:
             array = self._rows.column(name)
         if not pa.types.is_dictionary(array.type):
@@ -140,8 +158,8 @@ class Batch:
     def integers(self, name: str) -> npt.NDArray[np.int64] | None:
         """A column of integers [N], not to be written to; None for a column of another type, of 64
         bits without a sign, or with missing values."""
-        if isinstance(self._rows, pl.DataFrame):
-            values = self._rows[name]
+        if not isinstance(self._rows, pa.RecordBatch):
+            values = self[name]
             if not values.dtype.is_integer() or values.null_count() or values.dtype in BEYOND_64:
                 return None
             return values.to_numpy().astype(np.int64, copy=False)
@@ -168,9 +186,10 @@ class Batch:
         self, is_kept_N: npt.NDArray[np.bool_], columns: Sequence[str], *, start: int
     ) -> Batch:
         """Some of its rows with some of its columns, as rows from `start` on."""
-        kept = pl.Series(is_kept_N) if isinstance(self._rows, pl.DataFrame) else pa.array(is_kept_N)
+        rows = self.frame(columns) if isinstance(self._rows, ListedRows) else self._rows
+        kept = pa.array(is_kept_N) if isinstance(rows, pa.RecordBatch) else pl.Series(is_kept_N)
         return self.with_rows(
-            self._rows.select(list(columns)).filter(kept),
+            rows.select(list(columns)).filter(kept),
             start=start,
             done=self.done,
             places=np.flatnonzero(is_kept_N),

@@ -6,16 +6,17 @@ Of 65,536 rows that is nothing, of a request most of its time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["FEW_ROWS", "Remembered"]
+from automtl.data.listed import Listed
 
-FEW_ROWS = 512  # to look up each by itself would not pay for more
+__all__ = ["Remembered"]
+
 MOST = 1 << 16  # values of a column; then it begins anew
 
 Ids = npt.NDArray[np.int32]
@@ -28,23 +29,36 @@ class Remembered:
     """
 
     def __init__(self) -> None:
-        self._known: dict[pl.DataType, dict[Any, int]] = {}
+        self._known: dict[pl.DataType | type[pl.DataType], dict[Any, int]] = {}
 
-    def ids(self, values: pl.Series, of: Callable[[pl.Series], Ids]) -> Ids | None:
+    def ids(self, column: Listed, of: Callable[[pl.Series], Ids]) -> Ids | None:
         """The id of each value [N], those that are new by `of`; None for a type of other values
-        than text, numbers and booleans."""
-        kind = values.dtype
-        if not (kind.is_numeric() or kind in (pl.String, pl.Boolean)):
+        than text, numbers and booleans, and for more values than are remembered."""
+        kind, keys = column.dtype, column.values
+        if kind.is_float():  # NaN, which is missing, is not itself
+            keys = [one if one == one else None for one in keys]
+        elif not (kind.is_numeric() or kind in (pl.String, pl.Boolean)):
             return None
-        asked = values.to_list()
-        # of floats the bits: -0.0 is 0.0, and NaN is no NaN
-        keys = [one if one is None else one.hex() for one in asked] if kind.is_float() else asked
-        known = self._known.setdefault(kind, {})
-        new = {key: one for key, one in zip(keys, asked, strict=True) if key not in known}
-        if new:
-            if len(known) + len(new) > MOST:
-                known, new = {}, dict(zip(keys, asked, strict=True))
-            ids_D = of(pl.Series(values.name, list(new.values()), dtype=kind))
-            known |= zip(new, ids_D.tolist(), strict=True)
-            self._known[kind] = known
-        return np.array([known[key] for key in keys], dtype=np.int32)
+        try:
+            return _found(self._known.get(kind, {}), keys)
+        except KeyError:
+            return self._learned(column, keys, of)
+
+    def _learned(
+        self, column: Listed, keys: Sequence[Any], of: Callable[[pl.Series], Ids]
+    ) -> Ids | None:
+        known = self._known.setdefault(column.dtype, {})
+        asked = dict(zip(keys, column.values, strict=True))
+        new = {key: one for key, one in asked.items() if key not in known}
+        if len(known) + len(new) > MOST:
+            known, new = {}, asked
+        if len(new) > MOST:
+            return None
+        ids_D = of(Listed(dtype=column.dtype, values=list(new.values())).series())
+        known |= zip(new, ids_D.tolist(), strict=True)
+        self._known[column.dtype] = known
+        return _found(known, keys)
+
+
+def _found(known: dict[Any, int], keys: Sequence[Any]) -> Ids:
+    return np.fromiter(map(known.__getitem__, keys), dtype=np.int32, count=len(keys))

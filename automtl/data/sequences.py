@@ -10,7 +10,7 @@ import polars as pl
 
 from automtl.data.columns import ColumnError, Wrong, plain
 
-__all__ = ["SEPARATOR", "Items", "as_lists", "items", "last_items", "pad"]
+__all__ = ["SEPARATOR", "Items", "as_lists", "items", "items_of", "last_items", "pad"]
 
 SEPARATOR = "|"  # between the items of a list in a text file
 
@@ -36,9 +36,15 @@ def items(column: pl.Series) -> Items:
     )
     column, length_N = as_lists(column, rule=rule)
     values = plain(column.filter(pl.Series(length_N > 0)).explode())
-    row_M = np.repeat(np.arange(len(column), dtype=np.int64), length_N)
-    known = values.is_not_null()
-    return _items(values.filter(known), row_M[known.to_numpy()], len(column))
+    return items_of(values, length_N, is_known_M=values.is_not_null().to_numpy())
+
+
+def items_of(
+    values: pl.Series, length_N: npt.NDArray[np.int64], *, is_known_M: npt.NDArray[np.bool_]
+) -> Items:
+    """The known ones of the values [M] that lists of these lengths hold, one after the other."""
+    row_M = np.repeat(np.arange(len(length_N), dtype=np.int64), length_N)
+    return _items(values.filter(pl.Series(is_known_M)), row_M[is_known_M], len(length_N))
 
 
 def as_lists(column: pl.Series, *, rule: str) -> tuple[pl.Series, npt.NDArray[np.int64]]:

@@ -39,9 +39,13 @@ class Bundle:
     engine: Engine
 
     @classmethod
-    def load(cls, directory: str | Path, *, engine: EngineChoice = "auto") -> Bundle:
+    def load(
+        cls, directory: str | Path, *, engine: EngineChoice = "auto", num_threads: int = 0
+    ) -> Bundle:
         """`engine` computes: `auto` is ONNX Runtime where the bundle has a graph for it and the
-        extra `onnx` is installed, else torch.
+        extra `onnx` is installed, else torch. `num_threads` of ONNX Runtime share a batch, 0: one a
+        core; with 1 several batches at once do not get into each other's way. Those of torch are
+        the process's (`threads.single_threaded`).
 
         BundleError if it is no bundle, of a later format, damaged, or does not fit together, or if
         it has no graph for the engine; MissingPackageError if the engine is not installed.
@@ -59,7 +63,7 @@ class Bundle:
             directory=directory,
             manifest=manifest,
             encoder=encoder,
-            engine=open_engine(directory, manifest, engine),
+            engine=open_engine(directory, manifest, engine, num_threads=num_threads),
         )
 
     @property

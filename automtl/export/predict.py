@@ -87,7 +87,7 @@ def predict_file(
     """
     out = Path(out)
     check_out(out)
-    bundle = Bundle.load(bundle_dir, engine=engine)
+    bundle = Bundle.load(bundle_dir, engine=engine, num_threads=1)  # of each of the blocks below
     files = data_files(data, base_dir=Path())
     score = None if fused is None else fused(bundle, column_names(files[0]))
     outputs = [one.name for one in bundle.manifest.outputs] + [SCORE] * (score is not None)

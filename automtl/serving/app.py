@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from automtl import __version__
 from automtl.export.bundle import Bundle
@@ -22,7 +23,7 @@ from automtl.export.manifest import MANIFEST_FILE
 from automtl.serving.body import JSON_TYPE, read_body
 from automtl.serving.problems import RequestError
 from automtl.serving.rows import RowReader
-from automtl.serving.schema import error_schema, request_schema, response_schema
+from automtl.serving.schema import error_schema, openapi, request_schema, response_schema
 from automtl.serving.scorer import Scorer
 
 __all__ = ["Limits", "make_app"]
@@ -43,29 +44,24 @@ class Limits:
     missing_ok: bool = False
 
 
-def make_app(bundle: Bundle, *, limits: Limits) -> FastAPI:
+def make_app(bundle: Bundle, *, limits: Limits) -> Starlette:
     """`POST /score`, `GET /health`, `GET /schema`, and `GET /openapi.json` that describes them."""
     reader = RowReader(
         bundle.manifest.inputs, max_rows=limits.max_rows, missing_ok=limits.missing_ok
     )
     scorer = Scorer(bundle, reader, threads=limits.threads, queue=limits.queue)
-    taken = request_schema(bundle.manifest, max_rows=limits.max_rows, missing_ok=limits.missing_ok)
-    given = response_schema(bundle.manifest)
-    health = _health(bundle)
+    schemas = {
+        "request": request_schema(
+            bundle.manifest, max_rows=limits.max_rows, missing_ok=limits.missing_ok
+        ),
+        "response": response_schema(bundle.manifest),
+        "error": error_schema(),
+    }
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         scorer.close()
-
-    app = FastAPI(
-        title=f"Scores of {bundle.directory.name}",
-        version=__version__,
-        docs_url=None,  # these pages load scripts from elsewhere
-        redoc_url=None,
-        redirect_slashes=False,
-        lifespan=lifespan,
-    )
 
     async def score(request: Request) -> Response:
         try:
@@ -82,18 +78,26 @@ def make_app(bundle: Bundle, *, limits: Limits) -> FastAPI:
             return _failed(error)
         return Response(answer, media_type=JSON_TYPE)
 
-    app.post("/score", response_class=Response, openapi_extra=_described(taken, given))(score)
-    app.get("/health")(_constant(health))
-    app.get("/schema")(_constant({"request": taken, "response": given, "error": error_schema()}))
-    app.add_exception_handler(HTTPException, _elsewhere)
+    described = openapi(schemas, title=f"Scores of {bundle.directory.name}", version=__version__)
+    app = Starlette(
+        routes=[
+            Route("/score", score, methods=["POST"]),
+            _constant("/health", _health(bundle)),
+            _constant("/schema", schemas),
+            _constant("/openapi.json", described),
+        ],
+        exception_handlers={HTTPException: _elsewhere},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
     return app
 
 
-def _constant(document: dict[str, Any]) -> Any:
-    async def answer() -> JSONResponse:
+def _constant(path: str, document: dict[str, Any]) -> Route:
+    async def answer(request: Request) -> JSONResponse:
         return JSONResponse(document)
 
-    return answer
+    return Route(path, answer, methods=["GET"])
 
 
 def _health(bundle: Bundle) -> dict[str, Any]:
@@ -133,19 +137,3 @@ async def _elsewhere(request: Request, error: Exception) -> Response:
     there = "there are POST /score, GET /health and GET /schema"
     told = RequestError(HTTPStatus(error.status_code), f"{error.detail}; {there}")
     return Response(told.body(), told.status, headers=error.headers, media_type=JSON_TYPE)
-
-
-def _described(taken: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """For OpenAPI."""
-
-    def content(schema: dict[str, Any]) -> dict[str, Any]:
-        return {JSON_TYPE: {"schema": schema}}
-
-    refused = {"description": "what is wrong", "content": content(error_schema())}
-    return {
-        "requestBody": {"required": True, "content": content(taken)},
-        "responses": {
-            "200": {"description": "a score for each row", "content": content(given)},
-            **{str(code): refused for code in (400, 408, 413, 415, 422, 503)},
-        },
-    }

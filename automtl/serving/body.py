@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 
-from fastapi import Request
+from starlette.requests import Request
 
 from automtl.serving.problems import RequestError
 
-__all__ = ["read_body"]
+__all__ = ["JSON_TYPE", "read_body"]
 
 JSON_TYPE = "application/json"
 

@@ -1,17 +1,18 @@
-"""The body of a request to a frame, checked against the columns that the encoder reads."""
+"""The body of a request to columns, checked against the columns that the encoder reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from operator import itemgetter
 from typing import Any
 
-import polars as pl
 from pydantic_core import from_json
 
 from automtl.data.columns import did_you_mean
+from automtl.data.listed import Listed, ListedRows
 from automtl.export.manifest import InputColumn
-from automtl.serving.columns import Kind, column_of
+from automtl.serving.columns import column_of, kinds_of
 from automtl.serving.problems import Problem, RequestError, shown
 
 __all__ = ["RowReader"]
@@ -30,17 +31,22 @@ class RowReader:
         self, inputs: Sequence[InputColumn], *, max_rows: int, missing_ok: bool = False
     ) -> None:
         self._max_rows, self._missing_ok = max_rows, missing_ok
-        self._kinds: dict[str, list[Kind]] = {}
-        for one in inputs:
-            self._kinds.setdefault(one.name, []).append(one.kind)
+        self._kinds = kinds_of(inputs)
 
-    def read(self, body: bytes) -> pl.DataFrame:
+    def read(self, body: bytes) -> ListedRows:
         """RequestError names the place in the body, or the row, the column, the value, the rule."""
         by_column = self._by_column(_parsed(body))
-        found = [column_of(name, self._kinds[name], values) for name, values in by_column.items()]
-        if problems := [one for one in found if isinstance(one, Problem)]:
+        columns: dict[str, Listed] = {}
+        problems: list[Problem] = []
+        for name, values in by_column.items():
+            match column_of(name, self._kinds[name], values):
+                case Problem() as problem:
+                    problems.append(problem)
+                case column:
+                    columns[name] = column
+        if problems:
             raise RequestError.of_values(problems)
-        return pl.DataFrame([one for one in found if isinstance(one, pl.Series)])
+        return ListedRows(by_name=columns, height=len(next(iter(by_column.values()))))
 
     def _by_column(self, document: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
         keys = list(document)
@@ -65,6 +71,14 @@ class RowReader:
         ]
         if problems:
             raise RequestError.of_values(problems)
+        try:
+            return _turned(rows, list(self._kinds))
+        except KeyError:
+            return self._turned_with_gaps(rows)
+
+    def _turned_with_gaps(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
+        """Where a row lacks a column."""
+        problems: list[Problem] = []
         by_column: dict[str, Sequence[Any]] = {
             name: [row.get(name, ABSENT) for row in rows] for name in self._kinds
         }
@@ -115,6 +129,14 @@ class RowReader:
                 f"{num_rows:,} rows, at most {self._max_rows:,} in a request (--max-rows); "
                 "send several",
             )
+
+
+def _turned(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """Rows by column, all at once; KeyError where a row lacks one."""
+    if len(names) == 1:  # of one name `itemgetter` gives no tuple
+        return {names[0]: [row[names[0]] for row in rows]}
+    by_column = zip(*map(itemgetter(*names), rows), strict=True) if rows else [()] * len(names)
+    return dict(zip(names, by_column, strict=True))
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import signal
 import socket
@@ -52,6 +53,7 @@ def serve(app: Any, bound: socket.socket, *, announce: Callable[[str], None]) ->
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody is told who asks
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
@@ -59,12 +61,14 @@ def serve(app: Any, bound: socket.socket, *, announce: Callable[[str], None]) ->
     )
     host, port = bound.getsockname()[:2]
     announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    gc.freeze()  # what is loaded stays, and need not be looked through while requests wait
     # uvicorn raises the signals that it was stopped by again, when all is done
     before = signal.signal(signal.SIGTERM, _nothing)
     try:
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[bound])
     finally:
+        gc.unfreeze()
         signal.signal(signal.SIGTERM, before)
 
 

@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 import polars as pl
 
+from automtl.data.batch import Batch
 from automtl.data.columns import ColumnError
 from automtl.errors import DataError
 from automtl.export.blocks import score_rows
@@ -50,17 +51,17 @@ class Scorer:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, body)
 
     def _answer(self, body: bytes) -> bytes:
-        frame = self._reader.read(body)
+        rows = self._reader.read(body)
         try:
-            inputs = self._bundle.encode(frame)
+            inputs = self._bundle.encoder.transform(Batch(rows))
         except ColumnError as error:
-            raise RequestError.of_columns(error, frame.columns) from error
+            raise RequestError.of_columns(error, rows.columns) from error
         except DataError as error:
             raise RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
         scores = score_rows(self._bundle, inputs)
         # as float64, so that the digits are those of the float32 itself
-        rows = scores.cast(pl.Float64).write_json()
-        return b'{"scores":' + rows.encode() + b"}"
+        digits = pl.DataFrame([values.cast(pl.Float64) for values in scores])
+        return b'{"scores":' + digits.write_json().encode() + b"}"
 
     def close(self) -> None:
         """Waits for what is running."""

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from automtl.data.batch import Batch
 from automtl.data.columns import plain
 from automtl.data.key_counts import KeyCounts
-from automtl.data.remembered import FEW_ROWS
 from automtl.data.vocabulary import BucketLookup, Lookup
 
 __all__ = ["CategoricalFit", "categorical_ids"]
@@ -41,10 +40,8 @@ def categorical_ids(
     batch: Batch, name: str, lookup: Lookup | BucketLookup
 ) -> npt.NDArray[np.int32]:
     """The id of each row [N]."""
-    if batch.height <= FEW_ROWS:
-        found_N = lookup.remembered.ids(
-            batch[name], lambda few: _ids(Batch(few.to_frame()), name, lookup)
-        )
+    if (few := batch.listed(name)) is not None:
+        found_N = lookup.remembered.ids(few, lambda new: _ids(Batch(new.to_frame()), "", lookup))
         if found_N is not None:
             return found_N
     return _ids(batch, name, lookup)

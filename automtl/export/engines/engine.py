@@ -40,10 +40,12 @@ class Engine(Protocol):
         """[N] float32 for each `OutputColumn.prediction`, of one row or more."""
 
 
-def open_engine(directory: Path, manifest: Manifest, engine: EngineChoice) -> Engine:
+def open_engine(
+    directory: Path, manifest: Manifest, engine: EngineChoice, *, num_threads: int = 0
+) -> Engine:
     """`auto`: ONNX Runtime where the bundle has a graph for it and the extra is installed, else
-    torch. BundleError if what was asked for is not there, or does not fit the manifest;
-    MissingPackageError if it is not installed."""
+    torch. `num_threads` is that of `OnnxEngine.open`. BundleError if what was asked for is not
+    there, or does not fit the manifest; MissingPackageError if it is not installed."""
     if engine not in ("auto", "torch", "onnx"):
         raise BundleError(f"engine {engine!r}: no such engine; choose auto, torch or onnx")
     has_graph, has_onnx = manifest.onnx is not None, missing("onnx") is None
@@ -62,7 +64,7 @@ def open_engine(directory: Path, manifest: Manifest, engine: EngineChoice) -> En
     )
     from automtl.export.engines.onnx_engine import OnnxEngine
 
-    return OnnxEngine.open(directory, manifest)
+    return OnnxEngine.open(directory, manifest, num_threads=num_threads)
 
 
 def open_torch(directory: Path, manifest: Manifest, *, or_else: str = "") -> TorchEngine:

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automtl.config import SequenceFeature
 from automtl.data import remembered
 from automtl.data.batch import Batch
 from automtl.data.kinds.categorical import categorical_ids
+from automtl.data.kinds.sequence import sequence_ids
+from automtl.data.listed import FEW_ROWS, Listed, ListedRows
 from automtl.data.vocabulary import MISSING, UNSEEN, BucketLookup, Lookup
 
 VALUES = {
@@ -32,9 +35,39 @@ def test_few_rows_have_the_ids_that_they_have_among_many(make, data, kind):
     for _ in range(3):  # requests, one after the other
         asked = data.draw(st.lists(VALUES[kind] | st.none(), max_size=8))
         few = categorical_ids(Batch(column(kind, asked)), "c", lookup)
-        filled = asked + [None] * remembered.FEW_ROWS  # too many to be remembered
+        filled = asked + [None] * FEW_ROWS  # too many to be remembered
         many = categorical_ids(Batch(column(kind, filled)), "c", make())
         assert few.tolist() == many[: len(asked)].tolist()
+
+
+ITEMS = st.lists(st.none() | st.lists(st.none() | st.integers(0, 9), max_size=6), max_size=5)
+
+
+@given(asked=st.lists(ITEMS, min_size=2, max_size=2), is_text=st.booleans())
+@pytest.mark.parametrize("make", [lambda: Lookup(pl.Series(VOCABULARY)), lambda: BucketLookup(7)])
+def test_lists_of_few_rows_have_the_ids_that_they_have_among_many(make, asked, is_text):
+    feature = SequenceFeature(name="c", table="c", max_len=3)
+    kind = pl.List(pl.String if is_text else pl.Int64)
+    lookup = make()
+    for rows in asked:  # requests, one after the other
+        written = [
+            one and [item if item is None or not is_text else str(item) for item in one]
+            for one in rows
+        ]
+        few = sequence_ids(Batch(column(kind, written)), feature, lookup)
+        listed = ListedRows(by_name={"c": Listed(dtype=kind, values=written)}, height=len(rows))
+        filled = written + [None] * FEW_ROWS
+        many = sequence_ids(Batch(column(kind, filled)), feature, make())
+        assert few.tolist() == many[: len(rows)].tolist()
+        assert sequence_ids(Batch(listed), feature, lookup).tolist() == few.tolist()
+
+
+def test_more_values_than_are_remembered_are_encoded_all_the_same(monkeypatch):
+    monkeypatch.setattr(remembered, "MOST", 10)
+    lookup = Lookup(pl.Series([str(number) for number in range(50)]))
+    ids = categorical_ids(Batch(column(pl.Int64, range(40))), "c", lookup)
+    assert ids.tolist() == list(range(2, 42))
+    assert not any(lookup.remembered._known.values())
 
 
 def test_a_number_and_its_text_are_asked_apart():

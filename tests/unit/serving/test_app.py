@@ -91,8 +91,24 @@ def test_health_and_schema(served, bundle, inputs):
     for wrong in ({"rows": inputs * 2}, {"rows": [inputs[0] | {"x0": "tall"}]}, {"rows": [{}]}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema["request"])
-    paths = service("GET", "/openapi.json").json()["paths"]
-    assert sorted(paths) == ["/health", "/schema", "/score"]
+
+
+def test_openapi_describes_what_is_there(served, inputs):
+    service = served()
+    described = service("GET", "/openapi.json").json()
+    assert (described["openapi"], set(described["info"])) == ("3.1.0", {"title", "version"})
+    for path, methods in described["paths"].items():
+        for method, told in methods.items():
+            answer = service(method.upper(), path, json={"rows": inputs})
+            content = told["responses"][str(answer.status_code)]["content"]
+            schema = content[answer.headers["content-type"]]["schema"]
+            jsonschema.validate(answer.json(), schema)
+    score = described["paths"]["/score"]["post"]
+    jsonschema.validate(
+        {"rows": inputs}, score["requestBody"]["content"]["application/json"]["schema"]
+    )
+    for code in (400, 408, 413, 415, 422, 503):
+        assert "error" in str(score["responses"][str(code)])
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/score"), ("POST", "/"), ("GET", "/docs")])

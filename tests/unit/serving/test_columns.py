@@ -26,26 +26,32 @@ from automtl.serving.problems import MOST_PROBLEMS, Problem, RequestError, shown
         (["sequence"], [[1, 2], [], None], pl.List(pl.Int64)),
         (["sequence"], [[1, "a"], [None]], pl.List(pl.String)),
         (["sequence"], [[2**63]], pl.List(pl.String)),
+        (["sequence"], [["a"], [None]], pl.List(pl.String)),
+        (["sequence"], [[]], pl.List(pl.String)),
         (["sequence"], [None, None], pl.String),
         (["dense"], [[1, 2.5], None], pl.List(pl.Float64)),
         (["categorical", "numeric"], [1, 2.5], pl.Float64),
     ],
 )
 def test_types(kinds, values, dtype):
-    column = column_of("c", kinds, values)
-    assert (column.name, column.dtype, len(column)) == ("c", dtype, len(values))
+    column = column_of("c", tuple(kinds), values)
+    assert (column.dtype, column.series().dtype, column.series().len()) == (
+        dtype,
+        dtype,
+        len(values),
+    )
 
 
 def test_mixed_categories_have_the_keys_that_they_have_alone():
     values = ["a", 7, 7.0, 1.5, 1e20, True, 2**63, None]
     alone = [as_keys(pl.Series([value]))[0] for value in values]
-    assert as_keys(column_of("c", ["categorical"], values)).to_list() == alone
+    assert as_keys(column_of("c", ("categorical",), values).series()).to_list() == alone
 
 
 def test_mixed_times_are_the_instants_that_they_are_alone():
     values = ["2022-04-25 18:30:00", 1650911400, 1650911400.25, None]
     alone = [read_times(pl.Series([value]), "s").us[0] for value in values]
-    assert read_times(column_of("c", ["time"], values), "s").us.to_list() == alone
+    assert read_times(column_of("c", ("time",), values).series(), "s").us.to_list() == alone
 
 
 @pytest.mark.parametrize(
@@ -63,7 +69,7 @@ def test_mixed_times_are_the_instants_that_they_are_alone():
     ],
 )
 def test_what_does_not_fit_is_named(kinds, values, row, value):
-    found = column_of("c", kinds, values)
+    found = column_of("c", tuple(kinds), values)
     assert isinstance(found, Problem)
     assert (found.row, found.column, found.value) == (row, "c", value)
 
