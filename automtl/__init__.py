@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from automtl.export.bundle import Bundle
     from automtl.public.calls import search, train
     from automtl.public.load import load
+    from automtl.public.losses import task_losses
     from automtl.public.study import Study
     from automtl.public.zoo import Schema, build_model, schema
 
@@ -37,6 +38,7 @@ __all__ = [
     "load",
     "schema",
     "search",
+    "task_losses",
     "train",
 ]
 
@@ -50,6 +52,7 @@ _HOMES = {
     "build_model": "automtl.public.zoo",
     "load": "automtl.public.load",
     "schema": "automtl.public.zoo",
+    "task_losses": "automtl.public.losses",
     "train": "automtl.public.calls",
 }
 # what they need last, they should not miss after hours

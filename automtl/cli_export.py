@@ -39,7 +39,7 @@ def export(
     from automtl.export.write import export_bundle
     from automtl.rows_line import PATIENCE_S, RowsLine
     from automtl.study import Study
-    from automtl.tracking.bundles import track_bundle
+    from automtl.tracking.afterwards import track_bundle
 
     study = Study.open(run)
     chosen = pick(study, how)

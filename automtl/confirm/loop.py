@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 from automtl.config import Evaluation
@@ -20,8 +20,9 @@ OnEnd = Callable[[TrialRecord], None]
 class ConfirmLoop:
     """Starts what of `reruns` the ledger does not know yet; nothing is stopped early.
 
-    A run that failed is a result and not repeated. `on_end` hears of every run that has ended,
-    `role` is what the ledger has them as.
+    A run that failed is a result and not repeated, but for those whose numbers are in
+    `tried_again`. `on_end` hears of every run that has ended, `role` is what the ledger has them
+    as.
     """
 
     def __init__(
@@ -31,12 +32,15 @@ class ConfirmLoop:
         *,
         on_end: OnEnd,
         role: Role = "confirm",
+        tried_again: Collection[int] = (),
     ) -> None:
         self._ledger, self._reruns, self._on_end, self._role = ledger, reruns, on_end, role
+        self._tried_again = tried_again
 
     def is_finished(self) -> bool:
         """Whether all has come to an end, good or bad."""
-        done = {r.planned for r in self._ledger.trials() if r.state in ("complete", "failed")}
+        ended = [one for one in self._ledger.trials() if one.state in ("complete", "failed")]
+        done = {one.planned for one in ended if one.number not in self._tried_again}
         return all(one.key in done for one in self._reruns)
 
     def propose(self) -> Assignment | Literal["wait", "finished"]:
@@ -44,7 +48,7 @@ class ConfirmLoop:
         interrupted = to_retry(tuple(one for one in history if one.planned in wanted))
         if interrupted is not None:
             return self._start(again(interrupted))
-        known = {record.planned for record in history}
+        known = {one.planned for one in history if one.number not in self._tried_again}
         for one in self._reruns:
             if one.key not in known:
                 return self._start(

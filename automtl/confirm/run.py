@@ -28,6 +28,7 @@ from automtl.search.trial import make_job
 from automtl.spec.schema import ConfirmSpec
 from automtl.study import Study
 from automtl.study_rows import encoded_data
+from automtl.tracking.afterwards import track_confirmation
 
 __all__ = ["ConfirmProgress", "Quiet", "run_confirm"]
 
@@ -81,6 +82,7 @@ def run_confirm(
 
     `frame` is what was searched, where that were no files; groups are read from it. `report`
     is told how far encoding is, where that must be done again.
+    Where the search is tracked it is told.
     Raises RunError (no front yet, another process confirms, the rows are gone, a full disk) and
     DataError (no such group column). After KeyboardInterrupt or a kill the same call goes on.
     """
@@ -130,6 +132,7 @@ def run_confirm(
         finally:
             progress.on_end()
         write_confirmation(study.run_dir, found)
+    track_confirmation(study.run_dir, found, study.objectives)
     return found
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +24,10 @@ from automtl.data.evaluate import BOOLEANS, label_values
 from automtl.data.expression import is_column
 from automtl.data.scaling import Moments
 
-__all__ = ["LabelStats", "label_matrix"]
+__all__ = ["LabelStats", "after_conditions", "label_matrix"]
 
 Labels = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 def label_matrix(batch: Batch, labels: Mapping[str, str], tasks: Sequence[TaskSchema]) -> Labels:
@@ -43,7 +45,7 @@ def label_matrix(batch: Batch, labels: Mapping[str, str], tasks: Sequence[TaskSc
             raw = label_values(batch, labels[task.name])
             values_N = _numbers(raw, task)
             if task.given is not None:
-                values_N = np.where(observed(by_name[task.given]) == 1, values_N, np.nan)
+                values_N = _after(observed(by_name[task.given]), values_N)
             problems.extend(_wrong_values(values_N, raw, task))
             done[task.name] = values_N
         return done[task.name]
@@ -55,6 +57,22 @@ def label_matrix(batch: Batch, labels: Mapping[str, str], tasks: Sequence[TaskSc
     if problems:
         raise ColumnError(problems)
     return labels_NK
+
+
+def after_conditions(labels_NK: Labels, tasks: Sequence[TaskSchema]) -> Labels:
+    """Labels as they are -> NaN where a task's condition does not hold, or is not observed."""
+    by_name = dict(zip((task.name for task in tasks), labels_NK.T, strict=True))
+    given = {task.name: task.given for task in tasks}
+
+    def observed(name: str) -> npt.NDArray[np.float32]:
+        condition = given[name]
+        return by_name[name] if condition is None else _after(observed(condition), by_name[name])
+
+    return np.stack([observed(task.name) for task in tasks], axis=1)
+
+
+def _after(condition_N: Floats, values_N: Floats) -> Floats:
+    return np.where(condition_N == 1, values_N, np.nan).astype(values_N.dtype, copy=False)
 
 
 def _numbers(values: pl.Series, task: TaskSchema) -> npt.NDArray[np.float64]:

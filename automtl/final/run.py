@@ -5,7 +5,7 @@
     RUN/checkpoints/   seed-17.safetensors, how far a training has come that has not ended
 
 After a kill the same call with `resume` trains no finished seed again, and goes on with the others
-from their checkpoints.
+from their checkpoints. Seeds that failed are tried again, once each time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from automtl.search.trial import checkpoint_name, make_job
 from automtl.spec.schema import Spec
 from automtl.study import Study
 
-__all__ = ["CHECKPOINT_S", "Quiet", "TrainingProgress", "run_training"]
+__all__ = ["CHECKPOINT_S", "Quiet", "TrainingProgress", "failed_seeds", "run_training"]
 
 CHECKPOINTS = "checkpoints"
 CHECKPOINT_S = 300.0  # between two checkpoints: what a kill costs at most
@@ -79,7 +79,8 @@ def run_training(
     """Trains the one configuration of `spec` with `seeds` seeds into `run_dir`.
 
     `trained_on` says on which rows, the encoder's too; `frame` takes the place of the spec's
-    files. With `resume` the training in `run_dir` goes on, with more seeds if there are more now.
+    files. With `resume` the training in `run_dir` goes on, with more seeds if there are more now,
+    and with those that failed.
     `report` is told how far encoding is (see `open_data`).
     Equal specs, rows, seeds, threads and machines give equal weights, killed in between or not.
 
@@ -108,9 +109,10 @@ def run_training(
                 (checkpoints_dir / checkpoint_name(record.seed)).unlink(missing_ok=True)
             progress.on_run(record)
 
-        loop = ConfirmLoop(study, wanted, on_end=on_end, role="train")
-        ended = [one for one in study.trials() if one.state != "running"]
-        progress.on_start(study, data, total=len(wanted), done=len(ended))
+        failed = failed_seeds(study)
+        loop = ConfirmLoop(study, wanted, on_end=on_end, role="train", tried_again=failed)
+        done = sum(one.state == "complete" for one in study.trials())
+        progress.on_start(study, data, total=len(wanted), done=done)
         try:
             if not loop.is_finished():
                 runner = make_executor(
@@ -130,6 +132,15 @@ def run_training(
         finally:
             progress.on_end()
     return study, found
+
+
+def failed_seeds(study: Study) -> frozenset[int]:
+    """The numbers of all runs that failed, of seeds that no run has brought to its end."""
+    runs = study.trials()
+    complete = {one.planned for one in runs if one.state == "complete"}
+    return frozenset(
+        one.number for one in runs if one.state == "failed" and one.planned not in complete
+    )
 
 
 def _reopened(spec: Spec, run_dir: Path, trained_on: TrainedOn) -> Study:

@@ -135,7 +135,7 @@ def build_model(
     optimiser of torch trains it.
 
         model = automtl.build_model("ple", schema, num_levels=2)
-        loss = F.binary_cross_entropy_with_logits(model(ids, numeric), labels)
+        loss = automtl.task_losses(model, model(ids, numeric), labels).sum()
     """
     if isinstance(config, str):
         if config not in FAMILIES:

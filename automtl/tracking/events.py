@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from automtl.confirmed import ConfirmedModel
 from automtl.records import TrialRecord
 
 __all__ = [
+    "Confirmed",
     "Event",
     "Outcome",
     "SearchEnded",
@@ -88,6 +90,42 @@ class SearchEnded:
     outcome: Outcome
     reason: str
     trials: tuple[TrialRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """After the search: a trial was trained again with fresh seeds. `is_on_front`: by the means
+    over these seeds on validation rows."""
+
+    trial: str
+    model: ConfirmedModel
+    is_on_front: bool
+
+    @property
+    def num_seeds(self) -> int:
+        return len(self.model.runs)
+
+    def figures(self) -> dict[str, float]:
+        """By the names under which trackers show them: means over the seeds on TEST rows, with
+        their 95 % intervals and the gap to the reference where these are known; `/valid` is that
+        on validation rows."""
+        found = {f"confirmed/{name}": cost for name, cost in self.model.costs.items()}
+        for name, measure in self.model.valid.items():
+            found[f"confirmed/{name}/valid"] = measure.mean
+        for name, measure in self.model.test.items():
+            found[f"confirmed/{name}"] = measure.mean
+            if measure.low is not None and measure.high is not None:
+                found |= {
+                    f"confirmed/{name}/low": measure.low,
+                    f"confirmed/{name}/high": measure.high,
+                }
+            if (gap := measure.versus_reference) is not None:
+                found |= {
+                    f"confirmed/{name}/gain": gap.difference,
+                    f"confirmed/{name}/gain_low": gap.low,
+                    f"confirmed/{name}/gain_high": gap.high,
+                }
+        return found
 
 
 Event = SearchStarted | TrialChanged | SearchEnded

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit, urlunsplit
 from automtl.errors import TrackingError
 from automtl.files import written_whole
 
-__all__ = ["HIDDEN", "recall", "redacted", "remember"]
+__all__ = ["HIDDEN", "TENSORBOARD", "recall", "redacted", "remember"]
 
 FILE = "tracking.json"
+TENSORBOARD = "tensorboard"  # RUN/tensorboard: event files
 HIDDEN = "***"  # in place of a password
 
 

@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any, Literal
 from automtl.config import Evaluation, to_jsonable
 from automtl.records import TrialRecord
 from automtl.tracking.events import (
+    Confirmed,
     Event,
     Outcome,
     SearchEnded,
@@ -47,7 +48,7 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
-__all__ = ["MlflowTracker", "log_bundle"]
+__all__ = ["MlflowTracker", "log_bundle", "log_confirmed"]
 
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -291,6 +292,22 @@ def log_bundle(uri: str, run_id: str, directory: Path, trial: str) -> None:
     client = open_client(uri)
     client.log_artifacts(run_id, str(directory), artifact_path=f"bundles/{trial}")
     client.set_tag(run_id, "automtl.bundle", trial)
+
+
+def log_confirmed(uri: str, run_id: str, events: Sequence[Confirmed]) -> None:
+    """Adds what was confirmed to the nested runs of the search's run: metrics with the number of
+    seeds as their step, and whether the trial is on the confirmed front."""
+    client = open_client(uri)
+    parent = client.get_run(run_id)
+    for event in events:
+        for run in client.search_runs(
+            [parent.info.experiment_id],
+            f"tags.`mlflow.parentRunId` = '{run_id}' and tags.`automtl.trial` = '{event.trial}'",
+        ):
+            metrics = _metrics(event.figures(), step=event.num_seeds, at_ms=None)
+            said = {"seeds": event.num_seeds, "on_front": event.is_on_front}
+            tags = [RunTag(f"automtl.confirmed.{key}", str(value)) for key, value in said.items()]
+            client.log_batch(run.info.run_id, metrics=metrics[:METRICS], tags=tags)
 
 
 def _experiment(client: MlflowClient, name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,12 +22,20 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from automtl.records import TrialRecord
-from automtl.tracking.events import Event, SearchEnded, SearchStarted, Standing, TrialChanged
+from automtl.tracking.events import (
+    Confirmed,
+    Event,
+    SearchEnded,
+    SearchStarted,
+    Standing,
+    TrialChanged,
+)
+from automtl.tracking.memory import TENSORBOARD as DIRECTORY
 from automtl.tracking.values import plain_name, plain_text
 
-__all__ = ["TensorBoardTracker"]
+__all__ = ["TensorBoardTracker", "write_confirmed"]
 
-DIRECTORY, ENDED = "tensorboard", "ended"
+ENDED = "ended"
 NAME, TEXT = 250, 1000  # what is still read on a screen
 
 
@@ -95,6 +103,14 @@ class TensorBoardTracker:
         if self._search is not None:
             self._search.close()
             self._search = None
+
+
+def write_confirmed(run_dir: Path, events: Sequence[Confirmed]) -> None:
+    """Adds a file to the directory of each trial: scalars, by the number of seeds."""
+    for event in events:
+        file = _EventFile(run_dir / DIRECTORY / event.trial)
+        file.scalars(event.figures(), step=event.num_seeds, at_s=time.time())
+        file.close()
 
 
 class _TrialFile:

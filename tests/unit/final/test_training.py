@@ -50,7 +50,8 @@ def trained(shop):
 
 
 def weights(study):
-    found = {one.seed: load_file(study.weights_path(one.number)) for one in study.trials()}
+    complete = [one for one in study.trials() if one.state == "complete"]
+    found = {one.seed: load_file(study.weights_path(one.number)) for one in complete}
     return {
         seed: {name: one.numpy().tobytes() for name, one in w.items()} for seed, w in found.items()
     }
@@ -189,6 +190,41 @@ def test_finished_seeds_are_not_trained_again(shop, trained, tmp_path, monkeypat
     study, training = run_training(spec, run_dir, seeds=3, resume=True)
     assert weights(study) == weights(trained[0])
     assert training.seeds == trained[1].seeds
+
+
+def fail_from(monkeypatch, step):
+    """No memory from a step on, counted over all seeds."""
+    real, done = Stepper.step, 0
+
+    def stepped(self, *arguments, **named):
+        nonlocal done
+        done += 1
+        if done > step:
+            raise MemoryError("none left")
+        return real(self, *arguments, **named)
+
+    monkeypatch.setattr(Stepper, "step", stepped)
+
+
+def test_a_seed_that_failed_is_tried_again_once_a_resume(shop, trained, tmp_path, monkeypatch):
+    spec, run_dir = load_fixed(shop), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        fail_from(patch, 15)  # ten steps a seed: the second and the third fail
+        _, training = run_training(spec, run_dir, seeds=3)
+        assert training.model.num_failed == 2
+    with monkeypatch.context() as patch:
+        fail_from(patch, 0)
+        study, training = run_training(spec, run_dir, seeds=3, resume=True)
+        assert training.model.num_failed == 2
+        assert [one.state for one in study.history()] == ["complete", *["failed"] * 4]
+    study, training = run_training(spec, run_dir, seeds=3, resume=True)
+    assert (training.seeds, training.model.num_failed) == (trained[1].seeds, 0)
+    assert training.model.test == trained[1].model.test
+    assert weights(study) == weights(trained[0])
+    with monkeypatch.context() as patch:
+        fail_from(patch, 0)  # nothing is left to be trained
+        run_training(spec, run_dir, seeds=3, resume=True)
+    assert len(study.history()) == 7
 
 
 # ---- what is refused -----------------------------------------------------------------------

@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.confirmed import confirmation, measure, model, versus
 from support.fake_job import FakeJob
 from support.fake_search import FakeSearch, fake_search
 
+from automtl.config import TaskSchema
 from automtl.errors import RunError
 from automtl.search import tracked
+from automtl.spec.objectives import parse_objective
 from automtl.study import Study
+from automtl.tracking.afterwards import track_bundle, track_confirmation
 from automtl.tracking.background import Background
-from automtl.tracking.bundles import track_bundle
 from automtl.tracking.memory import recall, remember
 
 pytestmark = [
@@ -166,6 +169,57 @@ def test_a_bundle_is_an_artifact_of_the_run(store, search, tmp_path, capsys, mon
     err = capsys.readouterr().err
     assert err.startswith(f"warning: MLflow at {store}: the bundle was not logged (")
     assert err.count("\n") == 1
+
+
+CONFIRMED = confirmation(
+    model(
+        0,
+        {"click.auc": [0.7, 0.72, 0.74]},
+        test={
+            "click.auc": measure(0.69, 0.71, 0.73, low=0.68, high=0.74, versus=versus(0.02, 0.01))
+        },
+    ),
+    model(1, {"click.auc": [0.6, 0.61, 0.62]}, params=2e6),
+    model(2, {}, runs=(), num_failed=3),
+)
+
+
+def test_what_is_confirmed_is_told_to_the_runs_of_the_trials(store, search, tmp_path, capsys):
+    study = search(tmp_path / "run", name="confirmed", track=[f"mlflow:{store}", "tensorboard"])
+    objectives = [parse_objective("click.auc", [TaskSchema(name="click")])]
+    for _ in range(2):  # again is the same
+        track_confirmation(study.run_dir, CONFIRMED, objectives)
+        seen = Seen(store, "confirmed")
+        metrics = seen.trials["t0000"].data.metrics
+        told = {name: value for name, value in metrics.items() if name.startswith("confirmed/")}
+        assert told == {
+            "confirmed/params": 1e6,
+            "confirmed/click.auc": pytest.approx(0.71),
+            "confirmed/click.auc/low": 0.68,
+            "confirmed/click.auc/high": 0.74,
+            "confirmed/click.auc/gain": 0.02,
+            "confirmed/click.auc/gain_low": 0.01,
+            "confirmed/click.auc/gain_high": 0.03,
+            "confirmed/click.auc/valid": pytest.approx(0.72),
+        }
+        assert {step for step, _ in seen.history(seen.trials["t0000"], "confirmed/params")} == {3}
+    first, second, third = (seen.trials[f"t000{number}"] for number in range(3))
+    assert first.data.tags["automtl.confirmed.on_front"] == "True"
+    assert second.data.tags["automtl.confirmed.on_front"] == "False"
+    assert second.data.tags["automtl.confirmed.seeds"] == "3"
+    assert "automtl.confirmed.seeds" not in third.data.tags
+    assert first.info.status == "FINISHED"
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(study.run_dir / "tensorboard" / "t0000")).Reload()
+    assert events.Scalars("confirmed/click.auc/low")[0].step == 3
+    assert events.Scalars("objective/click.auc"), "what the search has told is still there"
+    assert capsys.readouterr().err == ""
+
+    track_confirmation(tmp_path / "untracked", CONFIRMED, objectives)
+    remember(tmp_path, store, "0" * 32)  # a run that somebody has deleted
+    track_confirmation(tmp_path, CONFIRMED, objectives)
+    assert "what was confirmed was not logged (" in capsys.readouterr().err
 
 
 class Broken(http.server.BaseHTTPRequestHandler):
