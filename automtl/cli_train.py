@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -61,7 +62,7 @@ def train(
     """Train one configuration for use, on train and valid rows."""
     from automtl import console
     from automtl.config import to_jsonable
-    from automtl.export.final import check_places, export_training
+    from automtl.export.final import Places, train_and_export
     from automtl.final.run import run_training
     from automtl.rows_line import PATIENCE_S, RowsLine
     from automtl.spec.load import load_spec
@@ -69,32 +70,32 @@ def train(
     from automtl.train_text import training_text
 
     spec = load_spec(config, overrides=overrides or ())
-    run_dir = out or Path("reports") / f"{spec.name}-trained"
-    to_dir = bundle or run_dir / "bundle"
-    if bundle is not None:
-        check_places(to_dir, seeds=seeds, every=every, resume=resume)
+    places = Places.of(spec.name, out=out, to=bundle)
+    run = partial(
+        run_training,
+        spec,
+        places.run_dir,
+        source=str(config),
+        seeds=seeds,
+        trained_on=rows,
+        resume=resume,
+        executor=executor,
+        workers=workers,
+        address=address,
+        checkpoint_s=60 * checkpoint,
+        progress=TrainLine(),
+        report=RowsLine(patience_s=PATIENCE_S).report,
+    )
     try:
-        study, training = run_training(
-            spec,
-            run_dir,
-            source=str(config),
-            seeds=seeds,
-            trained_on=rows,
-            resume=resume,
-            executor=executor,
-            workers=workers,
-            address=address,
-            checkpoint_s=60 * checkpoint,
-            progress=TrainLine(),
-            report=RowsLine(patience_s=PATIENCE_S).report,
+        study, training, bundles = train_and_export(
+            places, run, seeds=seeds, resume=resume, every=every
         )
     except KeyboardInterrupt:
-        if (run_dir / "study.json").exists():
+        if (places.run_dir / "study.json").exists():
             console.error(f"interrupted; go on with:\n  {resume_command()}")
         else:
             console.error("interrupted before the training began")
         raise typer.Exit(INTERRUPTED) from None
-    bundles = export_training(study, training, to_dir, every=every)
     if as_json:
         document = {**to_jsonable(training), "bundles": [str(one) for one in bundles]}
         console.emit(json_text(document))

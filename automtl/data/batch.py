@@ -112,13 +112,14 @@ class Batch:
         if isinstance(self._rows, pl.DataFrame):
             return self._rows[name]
         if name not in self._read:
-            self._read[name] = self._made(name)
+            self._read[name] = self._made(name, self._rows)
         return self._read[name]
 
-    def _made(self, name: str) -> pl.Series:
-        if isinstance(self._rows, ListedRows):
-            return self._rows.by_name[name].series(name)
-        array = self._rows.column(name)
+    @staticmethod
+    def _made(name: str, rows: pa.RecordBatch | ListedRows) -> pl.Series:
+        if isinstance(rows, ListedRows):
+            return rows.by_name[name].series(name)
+        array = rows.column(name)
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
         return pl.Series(name, pl.from_arrow(array))

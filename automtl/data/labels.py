@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from automtl.data.scaling import Moments
 __all__ = ["LabelStats", "after_conditions", "label_matrix"]
 
 Labels = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.floating[Any]]
+F = TypeVar("F", np.float32, np.float64)
 
 
 def label_matrix(batch: Batch, labels: Mapping[str, str], tasks: Sequence[TaskSchema]) -> Labels:
@@ -71,7 +71,7 @@ def after_conditions(labels_NK: Labels, tasks: Sequence[TaskSchema]) -> Labels:
     return np.stack([observed(task.name) for task in tasks], axis=1)
 
 
-def _after(condition_N: Floats, values_N: Floats) -> Floats:
+def _after(condition_N: npt.NDArray[F], values_N: npt.NDArray[F]) -> npt.NDArray[F]:
     return np.where(condition_N == 1, values_N, np.nan).astype(values_N.dtype, copy=False)
 
 

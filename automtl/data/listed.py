@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
+
+if TYPE_CHECKING:
+    from polars._typing import PolarsDataType
 
 __all__ = ["FEW_ROWS", "Listed", "ListedRows"]
 
@@ -23,7 +26,7 @@ FEW_ROWS = 512  # to look at each value by itself would not pay for more
 class Listed:
     """A column: values [N] that `dtype` can hold, None where one is missing."""
 
-    dtype: pl.DataType | type[pl.DataType]
+    dtype: PolarsDataType
     values: Sequence[Any]
 
     def series(self, name: str = "") -> pl.Series:

@@ -7,13 +7,16 @@ Of 65,536 rows that is nothing, of a request most of its time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from automtl.data.listed import Listed
+
+if TYPE_CHECKING:
+    from polars._typing import PolarsDataType
 
 __all__ = ["Remembered"]
 
@@ -29,7 +32,7 @@ class Remembered:
     """
 
     def __init__(self) -> None:
-        self._known: dict[pl.DataType | type[pl.DataType], dict[Any, int]] = {}
+        self._known: dict[PolarsDataType, dict[Any, int]] = {}
 
     def ids(self, column: Listed, of: Callable[[pl.Series], Ids]) -> Ids | None:
         """The id of each value [N], those that are new by `of`; None for a type of other values

@@ -1,8 +1,11 @@
-"""A training of `automtl train` as something to export: its median seed, or all of its seeds."""
+"""A training of `automtl train` and its export: of the median seed, or of all seeds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from automtl.errors import RunError
 from automtl.export.manifest import MANIFEST_FILE, Confirmed, read_manifest
@@ -12,7 +15,48 @@ from automtl.export.write import check_new_bundle, export_bundle
 from automtl.final.result import Training
 from automtl.study import Study
 
-__all__ = ["bundle_places", "check_places", "export_training", "pick_seed"]
+__all__ = [
+    "Places",
+    "bundle_places",
+    "check_places",
+    "export_training",
+    "pick_seed",
+    "train_and_export",
+]
+
+BUNDLE = "bundle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where a training is (reports/NAME-trained if nobody says otherwise), and its bundles (bundle
+    in there)."""
+
+    run_dir: Path
+    to_dir: Path
+
+    @classmethod
+    def of(cls, name: str, *, out: str | Path | None, to: str | Path | None) -> Self:
+        run_dir = Path("reports") / f"{name}-trained" if out is None else Path(out)
+        return cls(run_dir=run_dir, to_dir=run_dir / BUNDLE if to is None else Path(to))
+
+
+def train_and_export(
+    places: Places,
+    train: Callable[[], tuple[Study, Training]],
+    *,
+    seeds: int,
+    resume: bool,
+    every: bool = False,
+) -> tuple[Study, Training, tuple[Path, ...]]:
+    """`train` trains into `places.run_dir`; -> what came of it, and its bundles.
+
+    RunError, before hours of training, where a bundle could not be written.
+    """
+    if places.to_dir != places.run_dir / BUNDLE:  # else the training says whether it may begin
+        check_places(places.to_dir, seeds=seeds, every=every, resume=resume)
+    study, training = train()
+    return study, training, export_training(study, training, places.to_dir, every=every)
 
 
 def pick_seed(study: Study, training: Training, index: int) -> Pick:

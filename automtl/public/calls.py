@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from automtl.config import TrainedOn
 from automtl.export.bundle import Bundle
-from automtl.export.final import check_places, export_training
+from automtl.export.final import Places, train_and_export
 from automtl.final.run import CHECKPOINT_S, run_training
 from automtl.progress_line import progress
 from automtl.public.load import load
@@ -47,7 +48,7 @@ def search(
     loaded = as_spec(spec, overrides=overrides, has_frame=data is not None)
     run = run_search(
         loaded,
-        _place(out, loaded.name),
+        Path("reports") / loaded.name if out is None else Path(out),
         frame=data,
         resume=resume,
         executor=executor,
@@ -84,12 +85,11 @@ def train(
         bundle.predict(frame)
     """
     loaded = as_spec(config, overrides=overrides, has_frame=data is not None)
-    run_dir = _place(out, f"{loaded.name}-trained")
-    if to is not None:
-        check_places(Path(to), seeds=seeds, every=False, resume=resume)
-    study, training = run_training(
+    places = Places.of(loaded.name, out=out, to=to)
+    run = partial(
+        run_training,
         loaded,
-        run_dir,
+        places.run_dir,
         source=str(config) if isinstance(config, str | Path) else "config",
         frame=data,
         seeds=seeds,
@@ -100,9 +100,5 @@ def train(
         checkpoint_s=checkpoint_s,
         progress=None if quiet else TrainLine(),
     )
-    (place,) = export_training(study, training, run_dir / "bundle" if to is None else Path(to))
+    _, _, (place,) = train_and_export(places, run, seeds=seeds, resume=resume)
     return load(place)
-
-
-def _place(out: str | Path | None, name: str) -> Path:
-    return Path("reports") / name if out is None else Path(out)
