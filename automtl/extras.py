@@ -33,7 +33,7 @@ EXTRAS: Mapping[Extra, tuple[str, ...]] = {
         "moocore",
         "jinja2",
     ),
-    "serve": ("fastapi", "uvicorn"),
+    "serve": ("starlette", "uvicorn"),
     "tensorboard": ("tensorboard",),
 }
 

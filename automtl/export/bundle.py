@@ -19,7 +19,8 @@ from automtl.data.columns import check_columns
 from automtl.data.encode import Encoder, Inputs
 from automtl.data.frames import as_polars
 from automtl.errors import BundleError, DataError
-from automtl.export.engines.engine import Engine, EngineChoice, open_engine, open_torch
+from automtl.export.engines.choose import EngineChoice, open_engine, open_torch
+from automtl.export.engines.engine import Engine
 from automtl.export.manifest import ENCODER_DIR, Manifest, read_manifest, verify_checksums
 
 if TYPE_CHECKING:

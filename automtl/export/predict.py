@@ -21,7 +21,7 @@ from automtl.data.scaling import finite_array
 from automtl.errors import BundleError
 from automtl.export.blocks import score_rows
 from automtl.export.bundle import Bundle
-from automtl.export.engines.engine import EngineChoice
+from automtl.export.engines.choose import EngineChoice
 from automtl.export.raw_rows import RawRows
 from automtl.export.table_writer import check_out, table_written
 from automtl.export.unlike import Unlike

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from automtl.export.bundle import Bundle
-from automtl.export.engines.engine import EngineChoice
+from automtl.export.engines.choose import EngineChoice
 
 __all__ = ["load"]
 
