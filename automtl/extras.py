@@ -33,7 +33,7 @@ EXTRAS: Mapping[Extra, tuple[str, ...]] = {
         "moocore",
         "jinja2",
     ),
-    "serve": ("starlette", "uvicorn"),
+    "serve": ("starlette", "uvicorn", "httptools"),
     "tensorboard": ("tensorboard",),
 }
 

@@ -6,11 +6,11 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from automtl.errors import TrackingError
+from automtl.extras import require
 from automtl.tracking.events import Tracker
 
 __all__ = ["Target", "check_installed", "parse_targets"]
@@ -42,7 +42,7 @@ class Target:
         except ImportError as error:
             raise TrackingError(
                 f"--track {self.kind}: the package {self.kind} cannot be imported ({error}); "
-                f'pip install --upgrade "automtl[{self.kind}]", or leave --track out'
+                f"pip install --upgrade 'automtl[{self.kind}]', or leave --track out"
             ) from error
 
 
@@ -58,12 +58,8 @@ def parse_targets(given: Sequence[str]) -> tuple[Target, ...]:
 
 
 def check_installed(kind: Kind) -> None:
-    """Raises TrackingError, with the way out, unless the package that `kind` needs is there."""
-    if find_spec(kind) is None:
-        raise TrackingError(
-            f"--track {kind}: the package {kind} is not installed; "
-            f'pip install "automtl[{kind}]", or leave --track out'
-        )
+    """Raises MissingPackageError unless the package that `kind` needs is there."""
+    require(kind, needed_by=f"--track {kind}", or_else="leave --track out")
 
 
 def _parse(text: str) -> Target:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from support.fake_search import fake_search
 
-from automtl.errors import TrackingError
-from automtl.tracking import targets
+from automtl.errors import MissingPackageError, TrackingError
 from automtl.tracking.targets import Target, parse_targets
 
 
@@ -44,11 +45,11 @@ def test_what_it_may_not_say(text, message):
 
 @pytest.mark.parametrize("kind", ["mlflow", "tensorboard"])
 def test_a_missing_package_is_told_before_anything_is_written(kind, monkeypatch, tmp_path):
-    monkeypatch.setattr(targets, "find_spec", lambda name: None)
-    with pytest.raises(TrackingError) as caught:
+    monkeypatch.setitem(sys.modules, kind, None)
+    with pytest.raises(MissingPackageError) as caught:
         fake_search(monkeypatch)(tmp_path / "run", track=[kind])
     assert str(caught.value) == (
         f"--track {kind}: the package {kind} is not installed; "
-        f'pip install "automtl[{kind}]", or leave --track out'
+        f"pip install 'automtl[{kind}]', or leave --track out"
     )
     assert not (tmp_path / "run").exists()
