@@ -133,6 +133,11 @@ class Batch:
         values = self[name]
         return Listed(dtype=values.dtype, values=values.to_list())
 
+    def arrow(self) -> pa.RecordBatch:
+        """All columns as pyarrow holds them; of rows that pyarrow has read."""
+        assert isinstance(self._rows, pa.RecordBatch)
+        return self._rows
+
     def array(self, name: str) -> pa.Array:
         """A column as pyarrow holds it, text perhaps by its distinct values."""
         if not isinstance(self._rows, pa.RecordBatch):

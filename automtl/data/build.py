@@ -1,9 +1,10 @@
 """From a spec to encoded rows on disk, in two passes over batches of rows.
 
 The first pass gathers what the encoder follows from (`fit.py`), the second encodes each batch and
-writes it where its rows belong: train, then valid, then test, each in the order of the source. A
-split by time, or at random over text files, is preceded by a pass over one column. What is held in
-memory is some batches and what is gathered, whatever the number of rows.
+writes it where its rows belong: train, then valid, then test, each in the order of the source. The
+second has the rows of files from a scratch file that the first leaves (`spool.py`). A split by
+time, or at random over text files, is preceded by a pass over one column. What is held in memory is
+some batches and what is gathered, whatever the number of rows.
 
 Shapes: N rows of a batch.
 """
@@ -35,8 +36,10 @@ from automtl.data.split import (
     check_split,
     make_splitter,
     needs_survey,
+    rows_on,
     split_column,
 )
+from automtl.data.spool import spooled
 from automtl.data.synthetic import generate
 from automtl.data.times import TimeCounts
 from automtl.data.where import Where
@@ -48,7 +51,6 @@ if TYPE_CHECKING:
 __all__ = ["Encoded", "encode_rows", "open_source", "raw_columns", "source_columns", "source_frame"]
 
 Report = Callable[[str, float, int], None]
-CHANGED = "data.path: a file changed while it was read; start again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +88,8 @@ def encode_rows(
     source = source or open_source(spec)
     splitter = _survey(source, spec, report)
     gathered = Gathered(spec, trained_on=trained_on)
-    with _at_once() as run:
-        for batch in _reported(source.batches(source_columns(spec)), "reading", report):
+    with _at_once() as run, spooled(source, source_columns(spec), directory) as (first, second):
+        for batch in _reported(first(), "reading", report):
             [side_N] = batch.checked([partial(splitter.sides, batch)])
             gathered.add(batch, side_N, run)
         _check_any(gathered.num_read, spec)
@@ -110,9 +112,8 @@ def encode_rows(
                 for name, dtype in arrays.items()
             }
             write = _Writing(encoder, splitter, gathered.num_rows, writers)
-            for batch in _reported(source.batches(source_columns(spec)), "encoding", report):
+            for batch in _reported(second(), "encoding", report):
                 write(batch, run)
-            write.check_complete()
     return Encoded(
         encoder=encoder,
         num_rows=gathered.num_rows,
@@ -138,10 +139,10 @@ def encode_batch(
     }
     parts = {}
     for side, split in enumerate(SPLITS):
-        places = np.flatnonzero(side_N == side)
-        every = len(places) == batch.height
+        rows = rows_on(side_N, side)
         parts[split] = {
-            name: array if every else array.take(places, axis=0) for name, array in whole.items()
+            name: array if rows is None else array.take(rows, axis=0)
+            for name, array in whole.items()
         }
     return parts
 
@@ -159,20 +160,12 @@ class _Writing:
         self._encoder, self._splitter, self._writers = encoder, splitter, writers
         starts = np.cumsum([0, *num_rows.values()]).tolist()
         self._next = dict(zip(num_rows, starts, strict=False))
-        self._end = dict(zip(num_rows, starts[1:], strict=True))
 
     def __call__(self, batch: Batch, run: Run) -> None:
         for split, arrays in encode_batch(batch, self._encoder, self._splitter, run).items():
-            count = len(arrays["rows"])
-            if self._next[split] + count > self._end[split]:
-                raise DataError(CHANGED)
             for name, writer in self._writers.items():
                 writer.write(self._next[split], arrays[name])
-            self._next[split] += count
-
-    def check_complete(self) -> None:
-        if self._next != self._end:
-            raise DataError(CHANGED)
+            self._next[split] += len(arrays["rows"])
 
 
 def _survey(source: Source, spec: Spec, report: Report) -> Splitter:
@@ -210,13 +203,27 @@ def _reported(batches: Iterator[Batch], step: str, report: Report) -> Iterator[B
 
 @contextmanager
 def _at_once() -> Iterator[Run]:
-    """Calls functions on as many threads as polars uses, which the environment may limit."""
-    with ThreadPoolExecutor(max_workers=pl.thread_pool_size()) as pool:
-        yield lambda steps: list(pool.map(_call, steps))
+    """Calls functions on as many threads as polars uses, which the environment may limit.
+
+    Each thread gets its share of them at once: to hand them out one by one takes a tenth of a
+    millisecond each.
+    """
+    num_threads = pl.thread_pool_size()
+    shares = [slice(first, None, num_threads) for first in range(num_threads)]
+    with ThreadPoolExecutor(max_workers=num_threads) as pool:
+
+        def run(steps: Sequence[Callable[[], Any]]) -> list[Any]:
+            results: list[Any] = [None] * len(steps)
+            done = pool.map(_call, [steps[share] for share in shares])
+            for share, part in zip(shares, done, strict=True):
+                results[share] = part
+            return results
+
+        yield run
 
 
-def _call(step: Callable[[], Any]) -> Any:
-    return step()
+def _call(steps: Sequence[Callable[[], Any]]) -> list[Any]:
+    return [step() for step in steps]
 
 
 # ---- raw rows ------------------------------------------------------------------------------

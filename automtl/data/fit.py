@@ -3,7 +3,7 @@
 A `Gathered` adds batch after batch; those of different parts of the rows merge, so the pass can
 run over parts at once.
 
-Shapes: N rows of a batch, K tasks.
+Shapes: N rows of a batch, J of them on a side, K tasks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from automtl.data.kinds.sequence import SequenceFit
 from automtl.data.kinds.time import AgeFit, CalendarFit, TimeColumn
 from automtl.data.labels import LabelStats, label_matrix
 from automtl.data.sample import RowSample
-from automtl.data.split import SPLITS, TRAIN, sides_of
+from automtl.data.split import SPLITS, TRAIN, rows_on, sides_of
 from automtl.data.vocabulary import FIRST_ID
 from automtl.data.weights import WeightFit, weight_columns
 from automtl.errors import DataError
@@ -118,16 +118,16 @@ class Gathered:
         `run` calls functions that do not depend on each other, in whatever order. Raises DataError
         with all columns that do not fit what the spec says of them.
         """
-        rows_J = np.flatnonzero(np.isin(side_N, self._learned))
-        rows = None if len(rows_J) == batch.height else rows_J
+        rows = rows_on(side_N, *self._learned)
         steps: list[Callable[[], Any]] = [partial(one.add, batch, rows) for one in self._features]
         steps.append(partial(label_matrix, batch, self._label_columns, self._tasks))
         labels_NK: npt.NDArray[np.float32] = batch.checked(steps, run)[-1]
         self._sample.add(batch, rows)
         for side, split in enumerate(SPLITS):
-            is_here_N = side_N == side
-            self._num_rows[side] += is_here_N.sum()
-            self._labels[split].add(labels_NK if is_here_N.all() else labels_NK[is_here_N])
+            here = rows_on(side_N, side)
+            labels_JK = labels_NK if here is None else labels_NK[here]
+            self._num_rows[side] += len(labels_JK)
+            self._labels[split].add(labels_JK)
         self._num_read += batch.height
 
     def merge(self, other: Gathered) -> None:

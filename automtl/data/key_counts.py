@@ -22,7 +22,7 @@ from automtl.data.columns import as_integers, as_keys, plain
 __all__ = ["WIDEST", "KeyCounts", "build_vocabulary"]
 
 WIDEST = 1 << 22  # integers between the smallest and the largest that have a place each
-MANY_PENDING = 1 << 18  # distinct keys that wait to be added up
+MANY_PENDING = 1 << 19  # distinct keys that wait to be added up
 MOST_DIGITS = 19  # of a 64-bit integer
 TENS = np.array([10**power for power in range(MOST_DIGITS)], dtype=np.uint64)
 Ints = npt.NDArray[np.int64]

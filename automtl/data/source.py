@@ -28,7 +28,10 @@ BATCH_ROWS = 1 << 16
 
 
 class Source(Protocol):
-    """Rows that can be read again and again, in the same order."""
+    """Rows that can be read again and again, in the same order; `in_memory`: at no cost."""
+
+    @property
+    def in_memory(self) -> bool: ...
 
     def num_rows(self) -> int | None:
         """Where that is known without reading them."""
@@ -42,6 +45,8 @@ class Source(Protocol):
 
 class FrameSource:
     """Rows in memory; `place` is how errors call them."""
+
+    in_memory = True
 
     def __init__(self, frame: pl.DataFrame, place: str) -> None:
         self._frame, self._place = frame, place
@@ -78,6 +83,8 @@ class FileSource:
     Files and parts of them in which `where` is true of no row are left out, as far as that costs
     nothing to tell; see `KeptSource` for the rest.
     """
+
+    in_memory = False
 
     def __init__(
         self, files: Sequence[Place], *, encoding: str = UTF8, where: Where | None = None
@@ -167,6 +174,7 @@ class KeptSource:
 
     def __init__(self, source: Source, where: Where) -> None:
         self._source, self._where = source, where
+        self.in_memory = source.in_memory
         self.num_all = 0
 
     def digests(self) -> list[str]:

@@ -41,6 +41,7 @@ __all__ = [
     "check_split",
     "make_splitter",
     "needs_survey",
+    "rows_on",
     "sides_of",
     "split_column",
     "split_frame",
@@ -186,6 +187,14 @@ class AtRandom:
 def sides_of(trained_on: TrainedOn) -> tuple[int, ...]:
     """The sides whose rows models and their encoder learn from."""
     return (TRAIN, VALID) if trained_on == "train+valid" else (TRAIN,)
+
+
+def rows_on(side_N: Sides, *sides: int) -> Indices | None:
+    """The rows on one of these sides, rising; None: all rows are."""
+    is_there_N = side_N == sides[0]
+    for side in sides[1:]:
+        is_there_N |= side_N == side
+    return None if is_there_N.all() else np.flatnonzero(is_there_N)
 
 
 # ---- before the rows are split -----------------------------------------------------------------

@@ -181,13 +181,17 @@ def test_a_failure_leaves_nothing_behind(spec, tmp_path, cache_dir, monkeypatch)
     assert list(cache_dir.iterdir()) == []
 
 
-@pytest.mark.parametrize("largest", [300, 1100])  # bytes: of the first array; of a vocabulary
-def test_a_file_that_really_cannot_grow_leaves_nothing_behind(spec, cache_dir, largest):
+@pytest.mark.parametrize(
+    ("largest", "frame"),
+    [(300, None), (300, 60), (1100, 60)],
+    ids=["the scratch file", "the first array", "a vocabulary"],  # frames need no scratch file
+)
+def test_a_file_that_really_cannot_grow_leaves_nothing_behind(spec, cache_dir, largest, frame):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, limits[1]))
         with pytest.raises(DataError, match=r"cannot be written .*set AUTOMTL_CACHE"):
-            open_data(spec)
+            open_data(spec, frame=None if frame is None else rows(frame))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(cache_dir.iterdir()) == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from support.data_spec import make_spec
 
-from automtl.data import key_counts, row_hash, source, vocabulary
+from automtl.data import arrays, key_counts, row_hash, source, vocabulary
 from automtl.data.ahead import ahead
 from automtl.data.arrays import ArrayWriter
 from automtl.data.batch import Batch
@@ -276,7 +276,8 @@ def test_so_many_rows_lie_below_the_limit(num_rows, places, monkeypatch):
 # ---- writing ---------------------------------------------------------------------------------
 
 
-def test_an_array_is_written_in_parts_and_read_by_numpy(tmp_path):
+def test_an_array_is_written_in_parts_and_read_by_numpy(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "PART", 7)  # bytes
     whole = np.arange(60, dtype=np.int32).reshape(20, 3)
     with ArrayWriter(tmp_path / "a.npy", "int32", (20, 3)) as writer:
         for start in (15, 0, 7):

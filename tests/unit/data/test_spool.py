@@ -1,0 +1,138 @@
+"""The second pass has the rows of files from a scratch file: the same rows, and nothing stays."""
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from automtl.data import source, spool
+from automtl.data.batch import Batch
+from automtl.data.source import FileSource, FrameSource, KeptSource
+from automtl.data.spool import spooled
+from automtl.data.where import Where
+
+NUM_ROWS = 300
+LIMITS = [2**7 - 1, 2**7, 2**15 - 1, 2**15, 2**31 - 1, 2**31, 2**63 - 1]
+EDGES = [0, *LIMITS, *(-one - 1 for one in LIMITS)]
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Many batches, and several of them in a part."""
+    monkeypatch.setattr(source, "BATCH_ROWS", 40)
+    monkeypatch.setattr(spool, "PART_BYTES", 20_000)
+
+
+def rows(seed=0):
+    rng = np.random.default_rng(seed)
+    integers = rng.integers(-100, 100, NUM_ROWS)
+    return pl.DataFrame(
+        {
+            "small": integers,
+            "growing": np.arange(NUM_ROWS) ** 4,
+            "holes": pl.Series(integers).scatter([5, 200], None),
+            "beyond": pl.Series(integers.astype(np.uint64) << np.uint64(1)),
+            "days": pl.Series(rng.integers(0, 9, NUM_ROWS)).cast(pl.Int16),
+            "text": [None if i % 9 == 0 else f"c{i % 23}" for i in range(NUM_ROWS)],
+            "real": pl.Series(rng.normal(size=NUM_ROWS)).scatter([7], None),
+            "half": rng.normal(size=NUM_ROWS).astype(np.float32),
+            "flag": integers % 2 == 0,
+            "list": [[i, i + 1][: i % 3] if i % 5 else None for i in range(NUM_ROWS)],
+            "vector": pl.Series(rng.normal(size=(NUM_ROWS, 3)), dtype=pl.Array(pl.Float64, 3)),
+            "time": pl.Series(integers * 10**12).cast(pl.Datetime("us", "Europe/Berlin")),
+        }
+    )
+
+
+def gathered(batches):
+    """All rows, after a look at how their batches count them."""
+    parts, start = [], 0
+    for batch in batches:
+        assert batch.start == start
+        start += batch.height
+        parts.append(batch.frame(batch.columns))
+    assert batch.done == 1
+    return pl.concat(parts, how="vertical_relaxed")
+
+
+def test_the_second_reading_gives_the_rows_of_the_first(tmp_path, small):
+    files = [tmp_path / f"{number}.parquet" for number in range(2)]
+    for number, file in enumerate(files):
+        rows(number).write_parquet(file, row_group_size=130)
+    with spooled(FileSource(files), rows().columns, tmp_path) as (first, second):
+        one = gathered(first())
+        for file in files:
+            file.unlink()  # they are not looked at again
+        two = gathered(second())
+        assert list(tmp_path.iterdir()) == []  # the scratch file has no name
+    assert_frame_equal(one, two, check_dtypes=False)
+    assert_frame_equal(two, pl.concat([rows(0), rows(1)]), check_dtypes=False)
+    narrow = ["small", "growing", "days"]
+    assert two.drop(narrow).schema == one.drop(narrow).schema
+
+
+def test_integers_are_as_narrow_as_those_so_far_and_others_as_they_are(tmp_path, small):
+    file = tmp_path / "rows.parquet"
+    rows().write_parquet(file)
+    names = ["small", "growing", "holes", "beyond", "days"]
+    with spooled(FileSource([file]), names, tmp_path) as (first, second):
+        list(first())
+        types = [batch.frame(names).dtypes for batch in second()]
+    assert types[0] == [pl.Int8, pl.Int32, pl.Int64, pl.UInt64, pl.Int8]
+    assert types[-1] == [pl.Int8, pl.Int64, pl.Int64, pl.UInt64, pl.Int8]
+
+
+class Given:
+    """A source of batches of ids."""
+
+    in_memory = False
+
+    def __init__(self, batches):
+        self._arrays = [pa.array(values, pa.int64()) for values in batches]
+
+    def batches(self, columns):
+        for array in self._arrays:
+            yield Batch(pa.RecordBatch.from_arrays([array], names=columns))
+
+
+@settings(max_examples=30)
+@given(st.lists(st.lists(st.sampled_from([*EDGES, None]), min_size=1), min_size=1), st.booleans())
+def test_no_integer_changes_however_narrow_it_is_written(tmp_path_factory, batches, is_small):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        spooled(Given(batches), ["id"], tmp_path_factory.getbasetemp()) as (first, second),
+    ):
+        patch.setattr(spool, "PART_BYTES", 1 if is_small else 1 << 20)
+        list(first())
+        found = [batch["id"].to_list() for batch in second()]
+    assert found == batches
+
+
+def test_rows_that_a_condition_keeps_are_judged_once(tmp_path, small):
+    file = tmp_path / "rows.parquet"
+    rows().write_parquet(file)
+    kept = KeptSource(FileSource([file]), Where("small > 90"))
+    with spooled(kept, ["text", "small"], tmp_path) as (first, second):
+        one, seen = gathered(first()), kept.num_all
+        kept.num_all = 0
+        assert_frame_equal(one, gathered(second()), check_dtypes=False)
+    assert (seen, kept.num_all) == (NUM_ROWS, 0)
+    assert_frame_equal(one, rows().filter(pl.col("small") > 90).select("text", "small"))
+
+
+def test_without_any_row_there_is_nothing_twice(tmp_path):
+    file = tmp_path / "rows.parquet"
+    rows()[:0].write_parquet(file)
+    with spooled(FileSource([file]), ["text"], tmp_path) as (first, second):
+        assert [batch.height for batch in [*first(), *second()]] == []
+
+
+def test_rows_in_memory_are_taken_from_there_both_times(tmp_path):
+    frame = rows()
+    for place in (FrameSource(frame, "x"), KeptSource(FrameSource(frame, "x"), Where("flag"))):
+        with spooled(place, ["beyond"], tmp_path / "there_is_no_such_directory") as readings:
+            one, two = (gathered(read()) for read in readings)
+        assert_frame_equal(one, two)
