@@ -28,10 +28,11 @@ BATCH_ROWS = 1 << 16
 
 
 class Source(Protocol):
-    """Rows that can be read again and again, in the same order; `in_memory`: at no cost."""
+    """Rows that can be read again and again, in the same order."""
 
     @property
-    def in_memory(self) -> bool: ...
+    def pays_to_spool(self) -> bool:
+        """Whether who reads them twice should keep them unpacked in between (see `spool.py`)."""
 
     def num_rows(self) -> int | None:
         """Where that is known without reading them."""
@@ -46,7 +47,7 @@ class Source(Protocol):
 class FrameSource:
     """Rows in memory; `place` is how errors call them."""
 
-    in_memory = True
+    pays_to_spool = False
 
     def __init__(self, frame: pl.DataFrame, place: str) -> None:
         self._frame, self._place = frame, place
@@ -84,12 +85,16 @@ class FileSource:
     nothing to tell; see `KeptSource` for the rest.
     """
 
-    in_memory = False
-
     def __init__(
         self, files: Sequence[Place], *, encoding: str = UTF8, where: Where | None = None
     ) -> None:
         self._files, self._encoding, self._where = files, encoding, where
+
+    @property
+    def pays_to_spool(self) -> bool:
+        """Not of text: that would take more of the disk than the rows when they are encoded, and
+        hardly less time."""
+        return all(separator(file) is None for file in self._files)
 
     def digests(self) -> list[str]:
         return [part for file in self._files for part in stamp(file)]
@@ -174,7 +179,7 @@ class KeptSource:
 
     def __init__(self, source: Source, where: Where) -> None:
         self._source, self._where = source, where
-        self.in_memory = source.in_memory
+        self.pays_to_spool = source.pays_to_spool
         self.num_all = 0
 
     def digests(self) -> list[str]:

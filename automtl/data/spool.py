@@ -1,4 +1,4 @@
-"""The rows of files for a second pass, so that they are unpacked once and not twice.
+"""The rows of Parquet files for a second pass, so that they are unpacked once and not twice.
 
 While they are read they are written to a scratch file as they are, unpacked, in Arrow's streaming
 format; only integers are written as narrow as they are small. The file has no name, so that nothing
@@ -32,11 +32,11 @@ Read = Callable[[], Iterator[Batch]]
 @contextmanager
 def spooled(source: Source, columns: Sequence[str], directory: Path) -> Iterator[tuple[Read, Read]]:
     """Two functions that give the rows of `source`, to be called one after the other is through:
-    the second has them from the disk of `directory`, unless they are in memory anyway.
+    the second has them from the disk of `directory`, if that pays.
 
     OSError where there is no space.
     """
-    if source.in_memory:
+    if not source.pays_to_spool:
         yield (lambda: source.batches(columns),) * 2
         return
     with tempfile.TemporaryFile(dir=directory) as file:

@@ -1,4 +1,4 @@
-"""The second pass has the rows of files from a scratch file: the same rows, and nothing stays."""
+"""The second pass has the rows of Parquet files from a scratch file, of which nothing stays."""
 
 import numpy as np
 import polars as pl
@@ -88,7 +88,7 @@ def test_integers_are_as_narrow_as_those_so_far_and_others_as_they_are(tmp_path,
 class Given:
     """A source of batches of ids."""
 
-    in_memory = False
+    pays_to_spool = True
 
     def __init__(self, batches):
         self._arrays = [pa.array(values, pa.int64()) for values in batches]
@@ -130,9 +130,11 @@ def test_without_any_row_there_is_nothing_twice(tmp_path):
         assert [batch.height for batch in [*first(), *second()]] == []
 
 
-def test_rows_in_memory_are_taken_from_there_both_times(tmp_path):
-    frame = rows()
-    for place in (FrameSource(frame, "x"), KeptSource(FrameSource(frame, "x"), Where("flag"))):
-        with spooled(place, ["beyond"], tmp_path / "there_is_no_such_directory") as readings:
+def test_rows_in_memory_and_those_of_text_files_are_taken_from_there_both_times(tmp_path):
+    frame, file = rows(), tmp_path / "rows.csv"
+    frame.select("text", "flag").write_csv(file)
+    in_memory = FrameSource(frame, "x")
+    for place in (in_memory, KeptSource(in_memory, Where("flag")), FileSource([file])):
+        with spooled(place, ["text"], tmp_path / "there_is_no_such_directory") as readings:
             one, two = (gathered(read()) for read in readings)
         assert_frame_equal(one, two)
