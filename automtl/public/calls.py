@@ -46,6 +46,7 @@ def search(
         study.front()
     """
     loaded = as_spec(spec, overrides=overrides, has_frame=data is not None)
+    unconfirmed = loaded.model_copy(update={"confirm": None})  # no part of the time that is left
     run = run_search(
         loaded,
         Path("reports") / loaded.name if out is None else Path(out),
@@ -54,7 +55,7 @@ def search(
         executor=executor,
         workers=workers,
         address=address,
-        progress=None if quiet else progress(loaded),
+        progress=None if quiet else progress(unconfirmed),
     )
     return Study(run)
 
