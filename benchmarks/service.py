@@ -40,7 +40,7 @@ from automtl.spec.load import load_spec
 
 SPACES = Path(__file__).parent.parent / "search_spaces"
 SMALL = ("search.trials=2", "search.epochs=0.1")
-NUM_BODIES = 50  # different requests, sent again and again
+NUM_BODIES = 2000  # different requests, of other rows each; sent again and again
 WARM = 50  # requests that are not counted
 
 

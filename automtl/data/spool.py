@@ -24,7 +24,7 @@ from automtl.data.source import Source
 
 __all__ = ["spooled"]
 
-PART_BYTES = 32 << 20  # of the file that are mapped at once, beside what the last batch has beyond
+PART_BYTES = 8 << 20  # of the file that are mapped at once, beside what the last batch has beyond
 NARROW = (np.int8, np.int16, np.int32)
 Read = Callable[[], Iterator[Batch]]
 
