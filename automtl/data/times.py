@@ -9,6 +9,7 @@ Shapes: N values, T distinct times.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ __all__ = ["Cuts", "TimeCounts"]
 
 MANY_PENDING = 1 << 18  # distinct times that wait to be added up
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+WIDER: Mapping[pl.DataType, pl.DataType] = {pl.UInt64(): pl.Int128()}  # a limit may be below 0
 TextOf = Literal["int", "float", "date"]
 
 
@@ -44,6 +46,8 @@ class Cuts:
     def passed(self, values: pl.Series) -> npt.NDArray[np.int8]:
         """How many of the four limits, as they are listed, each time has reached [N]."""
         times = values if self.text_of is None else _of_text(values, self.text_of)
+        if times.dtype.is_integer():  # a limit may be beyond what those of a batch need
+            times = times.cast(WIDER.get(times.dtype, pl.Int64()))
         passed_N = np.zeros(len(values), dtype=np.int8)
         for limit in (self.train_until, self.valid_from, self.valid_until, self.test_from):
             if limit is not None:

@@ -6,6 +6,7 @@ import pytest
 from support.data_spec import make_spec
 
 from automtl.data.split import split_column, split_frame
+from automtl.data.times import Cuts
 from automtl.errors import DataError
 
 CLICK = {"click": {"label": "click"}}
@@ -80,6 +81,14 @@ def test_times_are_numbers_dates_or_text_of_either(times):
         "valid": [2],
         "test": [0],
     }
+
+
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt8, pl.UInt32, pl.UInt64, pl.Int64])
+def test_a_limit_may_be_beyond_what_the_integers_of_a_batch_can_be(dtype):
+    """Of rows in the order of time the first batch may hold small integers only."""
+    times = pl.Series([0, 1, 100], dtype=dtype)
+    cuts = Cuts(text_of=None, train_until=-5, valid_from=1, valid_until=300, test_from=10**12)
+    assert cuts.passed(times).tolist() == [1, 2, 2]
 
 
 @pytest.mark.parametrize(
