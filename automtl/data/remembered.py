@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Remembered"]
 
 MOST = 1 << 16  # values of a column; then it begins anew
+LONGEST = 256  # characters of a text: so many of megabytes each would be all of the memory
 
 Ids = npt.NDArray[np.int32]
 
@@ -36,7 +37,7 @@ class Remembered:
 
     def ids(self, column: Listed, of: Callable[[pl.Series], Ids]) -> Ids | None:
         """The id of each value [N], those that are new by `of`; None for a type of other values
-        than text, numbers and booleans, and for more values than are remembered."""
+        than text, numbers and booleans, and for more or longer values than are remembered."""
         kind, keys = column.dtype, column.values
         if kind.is_float():  # NaN, which is missing, is not itself
             keys = [one if one == one else None for one in keys]
@@ -55,7 +56,7 @@ class Remembered:
         new = {key: one for key, one in asked.items() if key not in known}
         if len(known) + len(new) > MOST:
             known, new = {}, asked
-        if len(new) > MOST:
+        if len(new) > MOST or any(isinstance(key, str) and len(key) > LONGEST for key in new):
             return None
         ids_D = of(Listed(dtype=column.dtype, values=list(new.values())).series())
         known |= zip(new, ids_D.tolist(), strict=True)

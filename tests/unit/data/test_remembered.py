@@ -87,3 +87,12 @@ def test_what_is_remembered_is_bounded(monkeypatch):
         assert ids.tolist() == [2 if one == 3 else UNSEEN for one in values[:-1]] + [MISSING]
         (known,) = lookup.remembered._known.values()
         assert len(known) <= 10
+
+
+def test_long_text_is_encoded_and_not_remembered(monkeypatch):
+    monkeypatch.setattr(remembered, "LONGEST", 5)
+    lookup = Lookup(pl.Series(["short", "a longer one"]))
+    for values in (["a longer one", "short", "another long one"], ["short", None]):
+        ids = categorical_ids(Batch(column(pl.String, values)), "c", lookup)
+        assert ids.tolist() == ([3, 2, UNSEEN] if len(values) == 3 else [2, MISSING])
+    assert lookup.remembered._known == {pl.String: {"short": 2, None: MISSING}}
