@@ -82,7 +82,7 @@ class Batch:
 
     `done` is the share of all rows that has been read with this batch, `shared` what the batches of
     a source hand on. `places` [N] says which rows from `first_row` on these are, where some were
-    left out.
+    left out. `rows` may hold integers in fewer bytes than the source, whose types are `types`.
     """
 
     def __init__(
@@ -95,8 +95,9 @@ class Batch:
         done: float = 1.0,
         places: npt.NDArray[np.int64] | None = None,
         shared: Shared | None = None,
+        types: pa.Schema | None = None,
     ) -> None:
-        self._shared = shared or Shared()
+        self._shared, self._types = shared or Shared(), types
         self._rows, self._read = rows, dict[str, pl.Series]()
         self.height: int
         self.columns: list[str]
@@ -112,14 +113,13 @@ class Batch:
         if isinstance(self._rows, pl.DataFrame):
             return self._rows[name]
         if name not in self._read:
-            self._read[name] = self._made(name, self._rows)
+            self._read[name] = self._made(name)
         return self._read[name]
 
-    @staticmethod
-    def _made(name: str, rows: pa.RecordBatch | ListedRows) -> pl.Series:
-        if isinstance(rows, ListedRows):
-            return rows.by_name[name].series(name)
-        array = rows.column(name)
+    def _made(self, name: str) -> pl.Series:
+        if isinstance(self._rows, ListedRows):
+            return self._rows.by_name[name].series(name)
+        array = self.array(name)
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
         return pl.Series(name, pl.from_arrow(array))
@@ -142,7 +142,9 @@ class Batch:
         """A column as pyarrow holds it, text perhaps by its distinct values."""
         if not isinstance(self._rows, pa.RecordBatch):
             return self[name].rechunk().to_arrow()
-        return self._rows.column(name)
+        array = self._rows.column(name)
+        of = array.type if self._types is None else self._types.field(name).type
+        return array if array.type == of else array.cast(of)
 
     def coded(self, name: str) -> Coded | None:
         """A column of text by its distinct values; None for a column of another type."""

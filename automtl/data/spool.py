@@ -1,13 +1,13 @@
 """The rows of Parquet files for a second pass, so that they are unpacked once and not twice.
 
 While they are read they are written to a scratch file as they are, unpacked, in Arrow's streaming
-format; only integers are written as narrow as they are small. The file has no name, so that nothing
-of it is left when the process ends, however it ends. It is mapped to be read, part by part.
+format; only integers are written as narrow as they are small, and widened where a batch is asked
+for them (`Batch.integers` takes them as they lie). The file has no name, so that nothing of it is
+left when the process ends, however it ends. It is mapped to be read, part by part.
 """
 
 from __future__ import annotations
 
-import itertools
 import mmap
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -49,21 +49,22 @@ class _Spool:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._parts: list[int] = []  # where each begins
+        self._parts: list[tuple[int, pa.Schema]] = []  # where each begins; the source's types
         self._narrow: dict[str, int] = {}  # of each column: the place in NARROW of its type
         self._num_rows = 0
 
     def fill(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The batches, each written before it is handed on."""
         with ExitStack() as stack:
-            schema: pa.Schema | None = None
+            schemas: tuple[pa.Schema, pa.Schema] | None = None
             for batch in batches:
                 if batch.height:
                     rows = self._narrowed(batch.arrow())
-                    if rows.schema != schema or self._file.tell() - self._parts[-1] >= PART_BYTES:
+                    types = batch.arrow().schema, rows.schema
+                    if types != schemas or self._file.tell() - self._parts[-1][0] >= PART_BYTES:
                         stack.close()  # ends the part before this one
-                        part, schema = self._begin_part(), rows.schema
-                        writer = stack.enter_context(ipc.new_stream(part, schema))
+                        schemas = types
+                        writer = stack.enter_context(self._begin_part(*schemas))
                     writer.write_batch(rows)
                     self._num_rows += batch.height
                 yield batch
@@ -72,20 +73,21 @@ class _Spool:
     def batches(self) -> Iterator[Batch]:
         """The batches that were written."""
         start, shared = 0, Shared()
-        for first, end in itertools.pairwise([*self._parts, self._file.tell()]):
+        ends = [*(first for first, _ in self._parts), self._file.tell()][1:]
+        for (first, types), end in zip(self._parts, ends, strict=True):
             part = mmap.mmap(
                 self._file.fileno(), end - first, offset=first, access=mmap.ACCESS_READ
             )
             for rows in ipc.open_stream(pa.py_buffer(part)):
                 done = (start + rows.num_rows) / self._num_rows
-                yield Batch(rows, start=start, done=done, shared=shared)
+                yield Batch(rows, start=start, done=done, shared=shared, types=types)
                 start += rows.num_rows
 
-    def _begin_part(self) -> IO[bytes]:
-        """The file, where the next part may begin to be mapped."""
+    def _begin_part(self, types: pa.Schema, narrow: pa.Schema) -> ipc.RecordBatchStreamWriter:
+        """A stream of `narrow` rows, where a part may begin to be mapped."""
         step = mmap.ALLOCATIONGRANULARITY
-        self._parts.append(self._file.seek(-(-self._file.tell() // step) * step))
-        return self._file
+        self._parts.append((self._file.seek(-(-self._file.tell() // step) * step), types))
+        return ipc.new_stream(self._file, narrow)
 
     def _narrowed(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """The rows with integers in as few bytes as those of the column needed so far."""
