@@ -83,16 +83,17 @@ def init(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a commented spec that runs as it stands."""
+    """Write a commented spec that runs as it stands, if its data has a column like a label."""
     from automtl import console
     from automtl.first_spec import write_spec
 
-    write_spec(path, data=data, named=template, encoding=encoding)
+    has_tasks = write_spec(path, data=data, named=template, encoding=encoding)
     next_ = f"automtl validate {shlex.quote(str(path))}"
     if as_json:
-        console.emit(json_text({"spec": str(path), "next": next_}))
-    else:
-        console.emit(f"wrote {path}\nnext: {next_}")
+        console.emit(json_text({"spec": str(path), "has_tasks": has_tasks, "next": next_}))
+        return
+    missing = "no column looks like a label: write its tasks and objectives, as it says there\n"
+    console.emit(f"wrote {path}\n{'' if has_tasks else missing}next: {next_}")
 
 
 @app.command()

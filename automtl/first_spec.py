@@ -30,9 +30,9 @@ MAX_STEPS_UP = 2  # a data file further away is named by its absolute path
 
 def write_spec(
     path: Path, *, data: str | Path | None, named: str | None, encoding: str = UTF8
-) -> None:
+) -> bool:
     """Writes to `path` a spec over the columns of `data`, a file or a URL whose text is in
-    `encoding`, or the template `named`.
+    `encoding`, or the template `named`; whether it has tasks, so that it runs as it stands.
 
     Raises DataError if the file cannot be read, UserError if its columns make no spec or there is
     no such template, RunError if `path` exists or cannot be written. Nothing half-written stays.
@@ -45,7 +45,9 @@ def write_spec(
         raise UserError(f"--encoding: {error}") from None
     if path.exists():
         raise RunError(f"{path}: exists already, and a spec is never overwritten; choose another")
-    content = template(named or TEMPLATES[0]) if data is None else _over(data, path, encoding)
+    content, has_tasks = (
+        (template(named or TEMPLATES[0]), True) if data is None else _over(data, path, encoding)
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as aside:
@@ -54,9 +56,11 @@ def write_spec(
         raise RunError(
             f"{path}: cannot be written ({error.strerror}); choose another path"
         ) from error
+    return has_tasks
 
 
-def _over(data: str | Path, path: Path, encoding: str) -> str:
+def _over(data: str | Path, path: Path, encoding: str) -> tuple[str, bool]:
+    """The text of the spec, and whether a task was found."""
     # polars: only who reads a file pays for it
     from automtl.data.preview import preview
     from automtl.data.read import describe_columns
@@ -71,7 +75,8 @@ def _over(data: str | Path, path: Path, encoding: str) -> str:
     found = guess(columns, _together(rows.frame, [one.name for one in columns if is_binary(one)]))
     found = without(found, _leaks(rows.frame, found))
     name = PurePosixPath(data).name.split(".")[0]
-    return init_spec(found, _place(data, path), name, seen=rows.seen, encoding=encoding)
+    content = init_spec(found, _place(data, path), name, seen=rows.seen, encoding=encoding)
+    return content, bool(found.tasks)
 
 
 def _place(data: str | Path, path: Path) -> str:

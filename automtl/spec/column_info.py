@@ -13,6 +13,7 @@ __all__ = [
     "EVENTS",
     "FUNNEL",
     "IDS",
+    "MEASURED",
     "OUTCOMES",
     "QUANTITIES",
     "TIMES",
@@ -39,10 +40,11 @@ EVENTS = (
 AMOUNTS = (
     "rating", "ratings", "stars", "score", "spend", "revenue", "amount", "target", "label", "y",
 )  # fmt: skip
-OUTCOMES = (
+MEASURED = (
     "play_time", "watch_time", "watch_ratio", "play_ratio", "dwell", "stay", "finish", "complete",
-    "completion", "revenue", "spend", "weight",
+    "completion", "revenue", "spend",
 )  # fmt: skip
+OUTCOMES = (*MEASURED, "weight")  # known only afterwards
 TIMES = ("date", "time", "datetime", "timestamp", "ts", "day", "dt")
 USERS = ("user", "uid", "member", "customer")  # a history holds items
 IDS = (

@@ -37,7 +37,8 @@ class Guess:
     """What each column was taken for; `left_out` says why. `split` is as in a spec.
 
     `more_labels` are no tasks at first, by name with the reason ("": too many); `maybe_labels` are
-    features of 0 and 1. `by_values` says what the values told of times and ids.
+    features of 0 and 1. `by_values` says what the values told of times and ids. Without `tasks` no
+    column looks like a label.
     """
 
     split: dict[str, Any]
@@ -54,18 +55,14 @@ class Guess:
 
 
 def guess(columns: Sequence[ColumnInfo], together: Together | None = None) -> Guess:
-    """The guess for a file of these columns; UserError if there is no label or no feature.
+    """The guess for a file of these columns, without a task if none looks like a label; UserError
+    if none can be a feature.
 
     `together` says which labels happen together (see `guess_labels.py`).
     """
     split, split_column = _split(columns)
     free = [column for column in columns if column.name != split_column]
     labels = label_columns(free)
-    if not labels:
-        raise UserError(
-            "no column looks like a label: none holds 0 and 1, none is a number; write the tasks"
-            " of the spec by hand"
-        )
     tasks, more_labels = guess_tasks(labels, together or {})
     taken = {column.name for column in labels}
     roles: dict[str, list[ColumnInfo]] = {

@@ -1,7 +1,8 @@
 """Which columns are labels, and which label implies which.
 
-A label is a column of 0 and 1 named after an event. Which of two labels can only follow the other
-is told by the rows: of those with the second nearly all have the first, which is more frequent.
+A label is a column of 0 and 1 named after an event. A number is one only by its name: without it,
+a quantity, an id or a time looks the same. Which of two labels can only follow the other is told by
+the rows: of those with the second nearly all have the first, which is more frequent.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ from dataclasses import dataclass
 
 from automtl.config import MODEL_COSTS
 from automtl.data.expression import column_text
+from automtl.spec.by_values import time_by_values
 from automtl.spec.column_info import (
     AMOUNTS,
     CLICK,
     EVENTS,
     FUNNEL,
+    MEASURED,
     OUTCOMES,
     ColumnInfo,
     has_word,
     is_binary,
     is_id_name,
     is_number,
+    is_time_name,
 )
 
 __all__ = ["TaskGuess", "Together", "guess_tasks", "label_columns"]
@@ -51,7 +55,8 @@ class TaskGuess:
 
 
 def label_columns(columns: Sequence[ColumnInfo]) -> list[ColumnInfo]:
-    """Clicks first, then what follows a click, then other events, each in the file's order."""
+    """Clicks first, then what follows a click, then other events, each in the file's order; where
+    there is none, one column that may be meant; none where no column may."""
     binary = [column for column in columns if is_binary(column)]
     named = [
         column
@@ -63,20 +68,25 @@ def label_columns(columns: Sequence[ColumnInfo]) -> list[ColumnInfo]:
         return list(dict.fromkeys(named))
     if prefixed := [column for column in binary if column.name.lower().startswith("is_")]:
         return prefixed
-    amounts = [column for column in columns if column.kind in ("int", "float")]
-    if rated := [
-        column for column in amounts if has_word(column, AMOUNTS) and not is_id_name(column)
-    ]:
+    others = [column for column in columns if column.num_unique > 1 and not _is_id_or_time(column)]
+    amounts = [column for column in others if column.kind in ("int", "float")]
+    if rated := [column for column in amounts if has_word(column, AMOUNTS)]:
         return rated[:1]
-    if columns and is_binary(columns[0]):  # without names a label stands at one of the ends
-        return [columns[0]]
-    return binary[-1:] or [column for column in amounts if not is_id_name(column)][-1:]
+    if flags := [column for column in others if is_binary(column)]:
+        # without names a label stands at one of the ends
+        return flags[:1] if flags[0] is columns[0] else flags[-1:]
+    return [column for column in amounts if has_word(column, MEASURED)][:1]
+
+
+def _is_id_or_time(column: ColumnInfo) -> bool:
+    return is_id_name(column) or is_time_name(column.name) or bool(time_by_values(column))
 
 
 def guess_tasks(
     labels: Sequence[ColumnInfo], together: Together
 ) -> tuple[tuple[TaskGuess, ...], dict[str, str]]:
     """The tasks, a condition before what depends on it; and why the other labels are none yet.
+    Both are empty where `labels` are.
 
     Where `together` does not tell of a label, its name does: what is named after a later step
     (FUNNEL) follows a click.
@@ -91,7 +101,7 @@ def guess_tasks(
             left_out[column.name] = ""
         else:
             chosen.append(column)
-    if not chosen:  # all are rare: the first is better than none
+    if labels and not chosen:  # all are rare: the first is better than none
         chosen = [labels[0]]
         del left_out[labels[0].name]
     names = _names(chosen)

@@ -39,6 +39,18 @@ data:
 {encoding}  # {why_split}
   split: {split}
 """
+NO_TASKS = """\
+tasks: {}
+  # no column looks like a label: by its name none is an event (click, buy, like), a rating, an
+  # amount or a watch time, and none but ids and times holds 0 and 1. Write here, in place of {}:
+  #   NAME: {label: COLUMN}  # a column of 0 and 1
+  #   NAME: {label: "COLUMN >= 4"}  # or computed, of any columns
+  #   NAME: {label: COLUMN, type: regression}  # a number
+  # and take COLUMN away from the features above: it is what they are to predict
+"""
+NO_OBJECTIVES = """\
+objectives: []  # [NAME.auc, params] for a task NAME of 0 and 1, NAME.rmse for a number
+"""
 SPACE = """\
 # A bare value is fixed; {{choice: [8, 16]}}, {{int: [1, 8]}} and {{float: [0, 1]}} are free.
 # The first option of a choice and the middle of a range are what a baseline takes.
@@ -72,7 +84,7 @@ def init_spec(
     found: Guess, path: str, name: str, *, seen: str = "the rows", encoding: str = UTF8
 ) -> str:
     """The text of a spec over the file `path` (as it will stand in the spec), as it was guessed
-    from the rows that `seen` describes."""
+    from the rows that `seen` describes. Without a task it says what to write in its place."""
     named = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_.-") or "search"
     parts = [
         HEAD.format(
@@ -152,7 +164,7 @@ def _by_reason(columns: Mapping[str, str]) -> dict[str, str]:
 
 
 def _tasks(found: Guess) -> Iterable[str]:
-    yield "tasks:\n"
+    yield "tasks:\n" if found.tasks else NO_TASKS
     for task in found.tasks:
         block = {"label": task.label}
         block |= {} if task.is_binary else {"type": "regression"}
@@ -162,10 +174,10 @@ def _tasks(found: Guess) -> Iterable[str]:
         yield f"  {task.name}: {_mapping(block)}{'  # ' if said else ''}{'; '.join(said)}\n"
         if task.why:
             yield from _comment(task.why, indent="  ")
-    first = found.tasks[0]
-    if first.is_binary and all(task.given is None for task in found.tasks[1:]):
+    if found.tasks and found.tasks[0].is_binary and all(one.given is None for one in found.tasks):
+        first = found.tasks[0].name
         yield from _comment(
-            f"a task that can only follow another: NAME: {{label: COLUMN, given: {first.name}}}",
+            f"a task that can only follow another: NAME: {{label: COLUMN, given: {first}}}",
             indent="  ",
         )
     if found.maybe_labels:
@@ -182,7 +194,8 @@ def _tasks(found: Guess) -> Iterable[str]:
 
 def _objectives(found: Guess) -> Iterable[str]:
     metrics = [f"{task.name}.{'auc' if task.is_binary else 'rmse'}" for task in found.tasks]
-    yield f"objectives: [{', '.join([*metrics, 'params'])}]  # what the Pareto front is about\n"
+    listed = f"objectives: [{', '.join([*metrics, 'params'])}]  # what the Pareto front is about\n"
+    yield listed if metrics else NO_OBJECTIVES
     yield "# constraints: [params <= 5e6]\n"
 
 

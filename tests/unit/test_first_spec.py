@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from automtl import cli
 from automtl.data.synthetic import impressions
-from automtl.errors import DataError, RunError, UserError
+from automtl.errors import DataError, RunError, SpecError, UserError
 from automtl.first_spec import write_spec
 from automtl.spec.load import load_spec
 
@@ -96,6 +97,63 @@ def test_times_vectors_and_ratings_become_what_they_can_be(tmp_path):
         age = "born_date: {parts: [], age_at: shown_ts, age_in: days, unit: ymd}"
         assert age in text.replace("\n  # ", " ")
         assert {name: task.label for name, task in spec.tasks.items()} == {"liked": "stars >= 4"}
+
+
+TIMES_AND_IDS = "user_id,item_id,shown_ts,seen_ts\n" + "".join(
+    f"{row % 7},{row % 5},{1_650_000_000 + 900 * row},{1_650_000_060 + 900 * row}\n"
+    for row in range(100)
+)
+
+
+def test_without_a_label_the_spec_says_what_to_write_and_then_it_is_valid(tmp_path):
+    (tmp_path / "rows.csv").write_text(TIMES_AND_IDS)
+    path = tmp_path / "spec.yaml"
+    assert write_spec(path, data=tmp_path / "rows.csv", named=None) is False
+    text = path.read_text()
+    assert "# no column looks like a label" in text
+    with pytest.raises(SpecError) as error:
+        load_spec(path)
+    assert [(one.key, one.rule) for one in error.value.diagnostics] == [
+        ("tasks", "names no task"),
+        ("objectives", "names no objective"),
+    ]
+    (task,) = (line for line in text.splitlines() if "type: regression" in line)
+    task = (
+        task.strip("# ")
+        .replace("NAME", "wait")
+        .replace("label: COLUMN", 'label: "seen_ts - shown_ts"')
+    )
+    written = text.replace("tasks: {}", f"tasks:\n  {task}")
+    path.write_text(written.replace("objectives: []", "objectives: [wait.rmse, params]"))
+    spec = load_spec(path)
+    assert spec.tasks["wait"].label == "seen_ts - shown_ts"
+    assert spec.data.categorical.keys() == {"user_id", "item_id"}
+
+
+@pytest.mark.parametrize(
+    ("column", "task"),
+    [(["0", "1", "1"], ("bought_it", "bought_it")), (["1", "4", "5"], ("liked", "rating >= 4"))],
+)
+def test_a_label_between_times_and_ids_is_found(tmp_path, column, task):
+    name = task[1].split()[0]
+    lines = TIMES_AND_IDS.splitlines()
+    values = [name, *(column[row % 3] for row in range(len(lines) - 1))]
+    rows = [f"{value},{line}\n" for value, line in zip(values, lines, strict=True)]
+    (tmp_path / "rows.csv").write_text("".join(rows))
+    assert write_spec(tmp_path / "spec.yaml", data=tmp_path / "rows.csv", named=None)
+    spec = load_spec(tmp_path / "spec.yaml")
+    assert [(name, one.label) for name, one in spec.tasks.items()] == [task]
+
+
+def test_the_command_says_what_is_missing(tmp_path, capsys):
+    (tmp_path / "rows.csv").write_text(TIMES_AND_IDS)
+    path = tmp_path / "spec.yaml"
+    with pytest.raises(SystemExit) as end:
+        cli.main(["init", str(path), "--data", str(tmp_path / "rows.csv")])
+    assert end.value.code in (None, 0)
+    wrote, missing, next_ = capsys.readouterr().out.splitlines()
+    assert (wrote, next_) == (f"wrote {path}", f"next: automtl validate {path}")
+    assert missing.startswith("no column looks like a label: write its tasks and objectives")
 
 
 def test_rows_at_a_url_in_another_encoding(tmp_path, rows):

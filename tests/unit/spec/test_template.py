@@ -96,19 +96,44 @@ def test_the_split_is_a_column_else_a_time_else_random():
         ([column("user_id"), label("is_good"), label("other")], ("good", True)),
         ([column("user_id"), column("rating", "float"), column("x")], ("rating", False)),
         ([column("user_id"), column("x"), label("flag")], ("flag", True)),
-        ([column("user_id"), column("x", "float")], ("x", False)),
+        ([label("zip_code"), label("good"), label("day")], ("good", True)),
+        ([label("good"), column("item_id"), label("other")], ("good", True)),
+        ([column("rating_id"), column("score_date"), column("stars", num_unique=5)],
+         ("stars", False)),
+        ([column("user_id"), column("x"), column("play_time_ms")], ("play_time_ms", False)),
         ([column("user_id"), label("is_params")], ("label", True)),
         ([column("user_id"), column("buy", "bool", num_unique=2)], ("buy", True)),
     ],
-)
+)  # fmt: skip
 def test_without_an_event_something_else_is_the_label(columns, task):
     (found,) = guess(columns).tasks
     assert (found.name, found.is_binary) == task
 
 
-def test_no_label_or_no_feature_is_an_error():
-    with pytest.raises(UserError, match="no column looks like a label"):
-        guess([column("name", "string")])
+STAMPS = {"minimum": 1_650_000_000, "maximum": 1_651_000_000, "examples": (1_650_900_000,)}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        column("x", "float"),
+        column("x"),
+        column("price", "float"),
+        column("end_ts"),
+        column("label_seen", **STAMPS),
+        column("target_id"),
+        column("rating", num_unique=1),
+        column("sample_weight", "float"),
+        column("name", "string"),
+        label("city_code"),
+    ],
+)
+def test_what_is_no_label_by_its_name_is_none(other):
+    found = guess([column("user_id"), other])
+    assert (found.tasks, found.more_labels) == ((), {})
+
+
+def test_no_feature_is_an_error():
     with pytest.raises(UserError, match="no column is left"):
         guess([label("click"), column("play_time")])
 
