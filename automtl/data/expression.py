@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from automtl.errors import DataError
+from automtl.tokens import NAME, NUMBER, Token, TokenReader, split
 
 __all__ = [
     "Column",
@@ -44,9 +45,8 @@ LOOKS_COMPUTED = re.compile(
     r"[<>=]|\s[-+*/]\s|\s(and|or|is|in)\s|^not\s|^\[.*\]$", re.IGNORECASE | re.DOTALL
 )
 TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|'(?P<text>(?:[^']|'')*)'|\"(?P<quoted>(?:[^\"]|\"\")*)\"|\[(?P<bracket>[^\]]+)\]"
-    r"|(?P<name>[^\W\d]\w*)|(?P<sign>==|!=|<>|<=|>=|[-+*/()<>=,]))"
+    rf"{NUMBER}|{NAME}|'(?P<text>(?:[^']|'')*)'|\"(?P<quoted>(?:[^\"]|\"\")*)\""
+    r"|\[(?P<column>[^\]]+)\]|(?P<sign>==|!=|<>|<=|>=|[-+*/()<>=,])"
 )
 COMPARISONS = {"==": "==", "=": "==", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">"}
 COMPARISONS[">="] = ">="
@@ -145,21 +145,14 @@ def _columns(tree: Expression) -> Iterator[str]:
             yield from _columns(of)
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    start: int
-
-
-class _Parser:
+class _Parser(TokenReader):
     """Recursive descent, a method a line of the grammar."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._next, self._depth = text, 0, 0
+        self._text, self._depth = text, 0
         if len(text) > LONGEST:
             raise ExpressionError(text, LONGEST, f"is longer than {LONGEST} characters", "shorten")
-        self._tokens = list(self._split())
+        super().__init__([_unquoted(token) for token in split(text, TOKEN, wrong=self._no_token)])
 
     def whole(self) -> Expression:
         tree = self._either()
@@ -202,23 +195,23 @@ class _Parser:
             self._expect_word("in")
             found = IsIn(left, self._values())
             return Negated(found) if is_not else found
-        if self._here.kind == "sign" and self._here.text in COMPARISONS:
+        if self._at(*COMPARISONS):
             sign = COMPARISONS[self._take().text]
             tree = Infix(sign, left, self._sum())
-            if self._here.kind == "sign" and self._here.text in COMPARISONS:
+            if self._at(*COMPARISONS):
                 raise self._wrong("a comparison of a comparison", "write a < b and b < c")
             return tree
         return left
 
     def _sum(self) -> Expression:
         tree = self._product()
-        while self._here.kind == "sign" and self._here.text in "+-":
+        while self._at("+", "-"):
             tree = Infix(self._take().text, tree, self._product())
         return tree
 
     def _product(self) -> Expression:
         tree = self._part()
-        while self._here.kind == "sign" and self._here.text in "*/":
+        while self._at("*", "/"):
             tree = Infix(self._take().text, tree, self._part())
         return tree
 
@@ -228,7 +221,7 @@ class _Parser:
             return Value(self._value())
         if token.kind == "column" or (token.kind == "name" and token.text.lower() not in WORDS):
             return Column(self._take().text)
-        if token.text in ("-", "(") and token.kind == "sign":
+        if self._at("-", "("):
             self._take()
             self._deeper()
             tree = Negated(self._part(), is_number=True) if token.text == "-" else self._either()
@@ -244,7 +237,7 @@ class _Parser:
     def _values(self) -> tuple[float | str, ...]:
         self._expect("(")
         values = [self._value()]
-        while self._here == _Token("sign", ",", self._here.start):
+        while self._at(","):
             self._take()
             values.append(self._value())
         self._expect(")")
@@ -260,35 +253,6 @@ class _Parser:
         return token.text if token.kind == "text" else float(token.text)
 
     # ---- tokens ----------------------------------------------------------------------------
-
-    def _split(self) -> Iterator[_Token]:
-        place, end = 0, len(self._text.rstrip())
-        while place < end:
-            found = TOKEN.match(self._text, place)
-            if found is None:
-                start = place + len(self._text[place:end]) - len(self._text[place:end].lstrip())
-                rule = f"{self._text[start]!r} has no meaning"
-                hint = "use + - * / ( ) comparisons, and, or, not, is null, in; odd names as [name]"
-                raise ExpressionError(self._text, start, rule, hint)
-            kind = found.lastgroup or ""
-            start = found.start(kind) - (kind in ("text", "quoted", "bracket"))
-            kinds = {"quoted": "text", "bracket": "column"}
-            content = found[kind]
-            if kind in ("text", "quoted"):
-                quote = self._text[start]
-                content = content.replace(quote * 2, quote)
-            yield _Token(kinds.get(kind, kind), content, start)
-            place = found.end()
-        yield _Token("end", "", end)
-
-    @property
-    def _here(self) -> _Token:
-        return self._tokens[self._next]
-
-    def _take(self) -> _Token:
-        token = self._here
-        self._next += token.kind != "end"
-        return token
 
     def _is_word(self, word: str) -> bool:
         return self._here.kind == "name" and self._here.text.lower() == word
@@ -306,7 +270,7 @@ class _Parser:
             raise self._wrong(f"{word!r} is missing", "write is null, is not null, or in (1, 2)")
 
     def _expect(self, sign: str) -> None:
-        if self._here.kind != "sign" or self._here.text != sign:
+        if not self._at(sign):
             raise self._wrong(f"{sign!r} is missing", f"write {sign} here")
         self._take()
 
@@ -317,3 +281,19 @@ class _Parser:
 
     def _wrong(self, rule: str, hint: str) -> ExpressionError:
         return ExpressionError(self._text, self._here.start, rule, hint)
+
+    def _no_token(self, token: Token) -> ExpressionError:
+        rule = f"{token.text!r} has no meaning"
+        hint = "use + - * / ( ) comparisons, and, or, not, is null, in; odd names as [name]"
+        return ExpressionError(self._text, token.start, rule, hint)
+
+
+def _unquoted(token: Token) -> Token:
+    """Text without what its kind of quotes needs: a quote is written twice inside them."""
+    match token.kind:
+        case "text":
+            return Token("text", token.text.replace("''", "'"), token.start)
+        case "quoted":
+            return Token("text", token.text.replace('""', '"'), token.start)
+        case _:
+            return token

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from automtl.data.columns import did_you_mean
 from automtl.errors import ScoreError
@@ -32,15 +31,13 @@ from automtl.fusion.expression import (
     shown,
     written,
 )
+from automtl.tokens import NAME, NUMBER, Token, TokenReader, split
 
 __all__ = ["parse"]
 
 LONGEST = 2000  # characters of a score
 DEEPEST = 50  # parentheses inside parentheses
-TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)"
-    r"|\[(?P<quoted>[^\]]+)\]|(?P<sign>[-+*^()]))"
-)
+TOKEN = re.compile(rf"{NUMBER}|{NAME}|\[(?P<quoted>[^\]]+)\]|(?P<sign>[-+*^()])")
 
 
 def parse(text: str, names: Collection[str], *, refused: Mapping[str, str] | None = None) -> Score:
@@ -52,24 +49,20 @@ def parse(text: str, names: Collection[str], *, refused: Mapping[str, str] | Non
     return _Parser(text, names, refused or {}).score()
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    start: int
-
-
-class _Parser:
+class _Parser(TokenReader):
     """Recursive descent, a method a line of the grammar."""
 
     def __init__(self, text: str, names: Collection[str], refused: Mapping[str, str]) -> None:
         self._text, self._names, self._refused = text, names, refused
-        self._tokens, self._next, self._depth = self._split(), 0, 0
+        self._depth = 0
         self._roles: dict[str, str] = {}
+        if len(text) > LONGEST:
+            raise ScoreError(f"--score: longer than {LONGEST} characters; write a shorter one")
+        super().__init__(split(text, TOKEN, wrong=self._no_token))
 
     def score(self) -> Score:
         found = self._sum()
-        if (left := self._peek()).kind != "end":
+        if (left := self._here).kind != "end":
             raise self._wrong(
                 left, f"{left.text!r} cannot stand here", "write * or + between two parts"
             )
@@ -80,10 +73,10 @@ class _Parser:
 
     def _sum(self) -> Score:
         terms = [self._product()]
-        while (sign := self._peek()).text in ("+", "-") and sign.kind == "sign":
-            self._take()
+        while self._at("+", "-"):
+            sign = self._take().text
             term = self._product()
-            terms.append(term if sign.text == "+" else Negative(term))
+            terms.append(term if sign == "+" else Negative(term))
         return terms[0] if len(terms) == 1 else Sum(tuple(terms))
 
     def _product(self) -> Score:
@@ -94,7 +87,7 @@ class _Parser:
         return factors[0] if len(factors) == 1 else Product(tuple(factors))
 
     def _power(self) -> Score:
-        start = self._peek()
+        start = self._here
         base = self._atom()
         if not self._at("^"):
             return base
@@ -138,7 +131,7 @@ class _Parser:
                     token, f"{token.text!r} cannot stand here", "write a name or a number"
                 )
 
-    def _group(self, opened: _Token) -> Score:
+    def _group(self, opened: Token) -> Score:
         self._depth += 1
         if self._depth > DEEPEST:
             raise self._wrong(
@@ -146,18 +139,18 @@ class _Parser:
             )
         inner = self._sum()
         if not self._at(")"):
-            raise self._wrong(self._peek(), "a parenthesis is not closed", "write ) here")
+            raise self._wrong(self._here, "a parenthesis is not closed", "write ) here")
         self._take()
         self._depth -= 1
         return inner
 
-    def _number(self, token: _Token) -> Number:
+    def _number(self, token: Token) -> Number:
         value = float(token.text)
         if not math.isfinite(value):
             raise self._wrong(token, f"{token.text} is too large", "write a number below 1e308")
         return Number(value)
 
-    def _parameter(self, token: _Token, role: str) -> Parameter:
+    def _parameter(self, token: Token, role: str) -> Parameter:
         if token.text in self._names:
             rule = f"{token.text} is a column, and one letter is a free parameter"
             raise self._wrong(
@@ -168,7 +161,7 @@ class _Parser:
             raise self._wrong(token, rule, "take two letters")
         return Parameter(token.text)
 
-    def _column(self, token: _Token) -> Column:
+    def _column(self, token: Token) -> Column:
         if token.text in self._refused:
             raise self._wrong(
                 token, f"{token.text!r} {self._refused[token.text]}", "take a prediction"
@@ -201,37 +194,12 @@ class _Parser:
         *first, last = [written(Column(name)) for name in list(self._names)[:4]]
         return f"{', '.join(first)} or {last}" if first else last
 
-    def _split(self) -> list[_Token]:
-        if len(self._text) > LONGEST:
-            raise ScoreError(f"--score: longer than {LONGEST} characters; write a shorter one")
-        tokens: list[_Token] = []
-        place, end = 0, len(self._text.rstrip())
-        while place < end:
-            found = TOKEN.match(self._text, place)
-            if found is None:
-                start = place + len(self._text[place:]) - len(self._text[place:].lstrip())
-                wrong = _Token("wrong", self._text[start], start)
-                hint = "its signs are + - * ^ ( ); a name that is no word: [price in €]"
-                raise self._wrong(wrong, f"{wrong.text!r} has no meaning in a score", hint)
-            kind = found.lastgroup
-            assert kind is not None
-            start = found.start(kind) - (kind == "quoted")
-            tokens.append(_Token(kind, found[kind], start))
-            place = found.end()
-        return [*tokens, _Token("end", "the end", end)]
+    def _no_token(self, token: Token) -> ScoreError:
+        rule = f"{token.text!r} has no meaning in a score"
+        hint = "its signs are + - * ^ ( ); a name that is no word: [price in €]"
+        return self._wrong(token, rule, hint)
 
-    def _peek(self) -> _Token:
-        return self._tokens[self._next]
-
-    def _at(self, sign: str) -> bool:
-        return self._peek().kind == "sign" and self._peek().text == sign
-
-    def _take(self) -> _Token:
-        token = self._peek()
-        self._next += token.kind != "end"
-        return token
-
-    def _wrong(self, token: _Token, rule: str, way_out: str) -> ScoreError:
+    def _wrong(self, token: Token, rule: str, way_out: str) -> ScoreError:
         """The rule and the way out, and the place under the text."""
         caret = " " * token.start + "^"
         said = shown(f"{rule}; {way_out}")
