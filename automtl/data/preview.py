@@ -19,6 +19,7 @@ from automtl.data.header import SEPARATORS, column_names, separator
 from automtl.data.paths import data_files
 from automtl.data.read import read_frame
 from automtl.data.source import FileSource
+from automtl.data.spread import spread
 
 __all__ = ["Preview", "preview"]
 
@@ -92,7 +93,7 @@ def _runs(file: Path, max_rows: int) -> pl.DataFrame:
     if num_rows <= max_rows:
         return rows.collect()
     length = max(1, max_rows // NUM_RUNS)
-    starts = [(num_rows - length) * run // (NUM_RUNS - 1) for run in range(NUM_RUNS)]
+    starts = spread(length, of=num_rows, num=NUM_RUNS)
     return pl.concat([rows.slice(start, length).collect() for start in starts])
 
 
@@ -104,8 +105,8 @@ def _pieces(file: Path, separator: str, max_rows: int) -> pl.DataFrame:
     with file.open("rb") as stream:
         header = stream.readline()
         first = stream.tell()
-        for run in range(NUM_RUNS):
-            stream.seek(first + max(0, size - first - length) * run // (NUM_RUNS - 1))
+        for run, start in enumerate(spread(length, of=size - first, num=NUM_RUNS)):
+            stream.seek(first + start)
             if run:
                 stream.readline()  # the rest of a line
             piece = stream.read(length)

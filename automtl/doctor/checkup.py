@@ -14,7 +14,7 @@ from automtl.doctor.features import ColumnFacts, check_column, column_facts
 from automtl.doctor.finding import Finding, by_severity
 from automtl.doctor.labels import LabelCounts, check_labels, check_outside, count_labels
 from automtl.doctor.leakage import Strength, check_leaks, strength
-from automtl.doctor.sample import Sample, columns_of
+from automtl.doctor.sample import columns_of, labels_of, samples_of
 from automtl.doctor.splits import check_split
 from automtl.doctor.vectors import check_vectors, vector_facts
 from automtl.errors import DataError
@@ -97,19 +97,12 @@ def check_before_search(spec: Spec, data: EncodedData) -> list[str]:
 
 
 def _examine(spec: Spec, data: EncodedData, *, max_rows: int) -> Checkup:
-    samples = {
-        split: Sample(data, split, max_rows=max_rows)
-        for split, count in data.num_rows.items()
-        if count
-    }
+    samples = samples_of(data, max_rows=max_rows)
     labels = count_labels(data)
     features = columns_of(data, numbers=spec.data.numeric)
     columns: list[ColumnFacts] = []
     strengths: list[Strength] = []
-    by_task = [
-        {split: samples[split].labels(index) for split in ("train", "valid")}
-        for index in range(len(data.tasks))
-    ]
+    by_task = [labels_of(samples, index) for index in range(len(data.tasks))]
     for column in features:
         codes = {split: sample.codes(column) for split, sample in samples.items()}
         values_J = samples["valid"].values(column) if column.kind == "numeric" else None

@@ -8,7 +8,7 @@ Shapes: N rows of a split, J rows looked at, C id columns, F numeric columns, K 
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from automtl.config import AGE, TIME_PARTS, NumericFeature
 from automtl.data.cache import EncodedData, Rows
+from automtl.data.spread import spread
 
-__all__ = ["Column", "Kind", "Sample", "columns_of", "runs"]
+__all__ = ["Column", "Kind", "Sample", "columns_of", "labels_of", "runs", "samples_of"]
 
 NUM_BLOCKS = 256
 MISSING_SUFFIX = ":missing"
@@ -142,10 +143,24 @@ class Sample:
         return np.concatenate([plain[run] for run in self._runs])
 
 
+def samples_of(data: EncodedData, *, max_rows: int) -> dict[str, Sample]:
+    """By split, of those that have rows."""
+    return {
+        split: Sample(data, split, max_rows=max_rows)
+        for split, num_rows in data.num_rows.items()
+        if num_rows
+    }
+
+
+def labels_of(samples: Mapping[str, Sample], task: int) -> dict[str, NDArray[np.float32]]:
+    """A task's label [J] in train, where a feature is fitted to it, and in valid, where judged."""
+    return {split: samples[split].labels(task) for split in ("train", "valid")}
+
+
 def runs(num_rows: int, max_rows: int) -> list[slice]:
     """The rows to look at, as runs: all, or NUM_BLOCKS runs of `max_rows` in total."""
     if num_rows <= max_rows:
         return [slice(0, num_rows)]
     length = max(1, max_rows // NUM_BLOCKS)
-    starts = np.linspace(0, num_rows - length, min(NUM_BLOCKS, max_rows)).astype(int)
-    return [slice(int(start), int(start) + length) for start in starts]
+    starts = spread(length, of=num_rows, num=min(NUM_BLOCKS, max_rows))
+    return [slice(start, start + length) for start in starts]

@@ -20,7 +20,7 @@ from automtl.doctor.duplicates import row_numbers
 from automtl.doctor.features import ColumnFacts
 from automtl.doctor.finding import Finding
 from automtl.doctor.leakage import Strength, score_strength
-from automtl.doctor.sample import Sample
+from automtl.doctor.sample import Sample, labels_of, samples_of
 
 __all__ = ["VectorFacts", "check_vectors", "vector_facts"]
 
@@ -46,11 +46,7 @@ def vector_facts(data: EncodedData, *, max_rows: int) -> list[VectorFacts]:
     found, first = [], len(data.features.numeric)
     for feature in data.features.dense:
         most = min(max_rows, max(1, MAX_NUMBERS // feature.width))
-        samples = {
-            split: Sample(data, split, max_rows=most)
-            for split, count in data.num_rows.items()
-            if count
-        }
+        samples = samples_of(data, max_rows=most)
         found.append(_facts(feature, first, samples, data.tasks))
         first += feature.width
     return found
@@ -66,7 +62,7 @@ def _facts(
     counts = np.unique(row_numbers(_rows(train_JD)), return_counts=True)[1]
     strengths = []
     for index, task in enumerate(tasks):
-        labels = {split: samples[split].labels(index) for split in ("train", "valid")}
+        labels = labels_of(samples, index)
         direction_D = _direction(train_JD, labels["train"])
         scores_J = vectors["valid"] @ direction_D
         one = score_strength(feature.name, scores_J, labels["valid"], task, how="by one direction")
