@@ -21,7 +21,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -172,7 +172,10 @@ def open_data(
         with only_one(lock, waiting=lambda: report(WAITING, 0.0, 0)) as is_alone:
             if _load_or_none(directory) is None:
                 _sweep(directory.parent, dead=f".{key[:16]}." if is_alone else None)
-                _encode(spec, source, directory, key, report, trained_on)
+                with _filled_aside(directory) as aside:
+                    _build(spec, source, aside, key, report, trained_on)
+                    if _key(spec, source, trained_on) != key:
+                        raise DataError("data.path: a file changed while it was read; start again")
     except OSError as error:
         free = _free_bytes(directory.parent)
         raise DataError(
@@ -185,20 +188,13 @@ def open_data(
     return load_cached(directory)
 
 
-def _encode(
-    spec: Spec,
-    source: Source | None,
-    directory: Path,
-    key: str,
-    report: Report,
-    trained_on: TrainedOn,
-) -> None:
-    aside = directory.parent / f".{key[:16]}.{uuid.uuid4().hex[:8]}"
+@contextlib.contextmanager
+def _filled_aside(directory: Path) -> Iterator[Path]:
+    """A new folder beside `directory`, which takes its place in the end; else nothing is left."""
+    aside = directory.parent / f".{directory.name[:16]}.{uuid.uuid4().hex[:8]}"
     aside.mkdir()
     try:
-        _build(spec, source, aside, key, report, trained_on)
-        if _key(spec, source, trained_on) != key:
-            raise DataError("data.path: a file changed while it was read; start again")
+        yield aside
         _put_in_place(aside, directory)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
