@@ -3,10 +3,10 @@
     python benchmarks/data.py --rows 5000000 20000000
 
 Generated rows: 30 columns in 40 daily Parquet files (zstd, row groups of 125,000), 17 integer id
-columns with Zipf frequencies (10 to 2,000,000 ids, one of 64-bit hashes), 3 of text, 7 of numbers, 2
-labels and the day, by which they are split. Each job runs in a process of its own; its peak is VmHWM, the most
-memory that it ever had, its times the best of `--repeats`. CPU seconds are those of all threads:
-what it takes on a machine that others use, too. `LabelEncoder` is how the examples of
+columns with Zipf frequencies (10 to 2,000,000 ids, one of 64-bit hashes), 3 of text, 7 of numbers,
+2 labels and the day, by which they are split. Each job runs in a process of its own; its peak is
+VmHWM, the most memory that it ever had, its times the best of `--repeats`. CPU seconds are those of
+all threads: what it takes on a machine that others use, too. `LabelEncoder` is how the examples of
 torch-rechub and DeepCTR-Torch encode: pandas, a LabelEncoder a column, a MinMaxScaler.
 """
 

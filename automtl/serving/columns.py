@@ -36,11 +36,11 @@ ITEMS: Mapping[Kind, Types] = {
     "dense": frozenset([int, float]),
 }
 RULES: Mapping[Kind, str] = {
-    "categorical": "a category is text, a number, true, false or null",
-    "numeric": "a number is needed, without quotes, or null",
-    "time": "a time is text such as 2022-04-25 18:30:00, a number in its unit, or null",
-    "sequence": "a list of ids is needed, or null",
-    "dense": "a list of numbers is needed, or null",
+    "categorical": "is not a category: text, a number, true, false or null",
+    "numeric": "is not a number; write one without quotes, or null",
+    "time": "is not a time: text such as 2022-04-25 18:30:00, a number in its unit, or null",
+    "sequence": "is not a list of ids; write one, or null",
+    "dense": "is not a list of numbers; write one, or null",
 }
 NONE = frozenset([type(None)])
 LOWEST, HIGHEST = -(2**63), 2**64 - 1  # what 64 bits hold, with or without a sign

@@ -63,7 +63,7 @@ class RowReader:
         if not isinstance(rows, list):
             raise _unfit(f"rows is {shown(rows)}; a list of objects is needed")
         self._check_number(len(rows))
-        rule = "an object with a value for each column is needed"
+        rule = "is not an object with a value for each column"
         problems = [
             Problem(row=row, value=shown(one), rule=rule)
             for row, one in enumerate(rows)
@@ -98,7 +98,7 @@ class RowReader:
             raise _unfit(f"columns is {shown(columns)}; an object of lists is needed")
         own = {name: columns[name] for name in self._kinds if name in columns}
         problems = [
-            Problem(column=name, value=shown(values), rule="a list of values is needed")
+            Problem(column=name, value=shown(values), rule="is not a list of values")
             for name, values in own.items()
             if not isinstance(values, list)
         ]
