@@ -83,7 +83,10 @@ def init(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a commented spec that runs as it stands, if its data has a column like a label."""
+    """Write a commented spec, which runs as it stands.
+
+    If no column of its data looks like a label, the comments say what to write.
+    """
     from automtl import console
     from automtl.first_spec import write_spec
 

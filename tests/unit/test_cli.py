@@ -450,7 +450,11 @@ def test_init_writes_a_spec_that_validates(run):
     )
     assert run("validate", "my spec.yaml")[0] == 0
     code, out, _ = run("init", "other.yaml", "--json")
-    assert json.loads(out) == {"spec": "other.yaml", "next": "automtl validate other.yaml"}
+    assert json.loads(out) == {
+        "spec": "other.yaml",
+        "next": "automtl validate other.yaml",
+        "has_tasks": True,
+    }
     code, _, err = run("init", "my spec.yaml")
     assert code == 2
     assert "never overwritten" in err
