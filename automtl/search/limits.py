@@ -6,7 +6,7 @@ themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from automtl.records import TrialRecord
@@ -32,18 +32,22 @@ def device_s(trials: Iterable[TrialRecord], spec: TrialSpec) -> float:
 
 def used_up(search: SearchSpec, spent: Spent) -> str:
     """The limit that is reached, in a sentence; "" if none is."""
-    if search.wall_hours is not None and spent.wall_s >= search.wall_hours * 3600:
-        return f"search.wall_hours {search.wall_hours:g} are used up"
-    if search.device_hours is not None and spent.device_s >= search.device_hours * 3600:
-        return f"search.device_hours {search.device_hours:g} are used up"
+    for name, hours, used_s in _limits(search, spent):
+        if used_s >= hours * 3600:
+            return f"search.{name} {hours:g} are used up"
     return ""
 
 
 def share_used(search: SearchSpec, spent: Spent) -> float:
     """The share of its hours that the search has used up, of whichever limit is nearer; 0 where
     there is none."""
-    hours = (
-        (spent.wall_s, search.wall_hours),
-        (spent.device_s, search.device_hours),
-    )
-    return max((used_s / (limit * 3600) for used_s, limit in hours if limit), default=0.0)
+    shares = (used_s / (hours * 3600) for _, hours, used_s in _limits(search, spent))
+    return max(shares, default=0.0)
+
+
+def _limits(search: SearchSpec, spent: Spent) -> Iterator[tuple[str, float, float]]:
+    """Of each limit that is set its key, its hours, and the seconds that are spent of it."""
+    if search.wall_hours is not None:
+        yield "wall_hours", search.wall_hours, spent.wall_s
+    if search.device_hours is not None:
+        yield "device_hours", search.device_hours, spent.device_s
