@@ -11,7 +11,7 @@ alone; what of it is done, the study knows by the keys.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,16 +125,14 @@ def due_trials(
     return tuple(one for one in left if one.due <= reached and one.after <= num_started)
 
 
-def in_order(plan: tuple[PlannedTrial, ...], num_trials: int) -> tuple[PlannedTrial | None, ...]:
+def in_order(plan: tuple[PlannedTrial, ...], num_trials: int) -> Iterator[PlannedTrial | None]:
     """What a search of `num_trials` without limits in hours starts, in this order; None is a trial
     of its own."""
-    order: list[PlannedTrial | None] = []
     started: set[str] = set()
     for num_started in range(num_trials):
         due = due_trials(plan, started=started, num_started=num_started, num_trials=num_trials)
-        order.append(due[0] if due else None)
+        yield due[0] if due else None
         started |= {one.key for one in due[:1]}
-    return tuple(order)
 
 
 def num_exempt(plan: tuple[PlannedTrial, ...]) -> int:

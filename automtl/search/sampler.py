@@ -200,11 +200,17 @@ def _num_startup(spec: Spec) -> int:
     (the other dependency, say) for promising, and stays there as long as it adds to the front's
     edges.
     """
-    order = in_order(plan_trials(spec), budget(spec))
-    own = [place for place, planned in enumerate(order) if planned is None]
-    num_random = min(MAX_RANDOM, len(own) // 2)
-    before = order[: own[num_random]] if num_random else order
-    return num_random + sum(one is not None and one.in_space for one in before)
+    plan, num_trials = plan_trials(spec), budget(spec)
+    num_random = min(MAX_RANDOM, (num_trials - len(plan)) // 2)
+    num_own = num_planned = 0
+    for planned in in_order(plan, num_trials):
+        if planned is not None:
+            num_planned += planned.in_space
+        elif num_own == num_random > 0:
+            break  # the strategy's first
+        else:
+            num_own += 1
+    return num_random + num_planned
 
 
 def _no_choice(name: str, domain: Domain) -> Any:
