@@ -1,6 +1,9 @@
 """An array on disk that is written part by part, never as a whole in memory.
 
-Rows are written, not mapped: mapped pages that are written count as memory of the process.
+Rows are written, not mapped: mapped pages that are written count as memory of the process. They
+are written in whole blocks of BLOCK bytes at multiples of it: where the file system keeps those as
+large pages in memory (ext4 since Linux 6.16, XFS, Btrfs), a row that is read from a map of the file
+costs no more than one in memory of the process.
 """
 
 from __future__ import annotations
@@ -9,22 +12,26 @@ import errno
 import io
 import math
 import os
+from collections import deque
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ArrayWriter"]
+__all__ = ["ArrayWriter", "Section"]
 
-PART = 1 << 18  # bytes written at once: in large parts the system takes three times as long
+BLOCK = 2 << 20  # a large page
+MOST_PARTS = 512  # that one call writes: IOV_MAX is 1024
 CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
 class ArrayWriter:
     """The file `path` as `np.load` reads it, row-major; its place on the disk is taken at once.
 
-    OSError where there is not enough of it.
+    It is whole, and on the disk, when the writer is left without an error. OSError where there is
+    not enough space.
     """
 
     def __init__(self, path: Path, dtype: str, shape: tuple[int, ...]) -> None:
@@ -34,41 +41,83 @@ class ArrayWriter:
         described = {"descr": self._dtype.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(header, described)
         self._start = len(header.getvalue())
+        self._sections: list[Section] = []
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
-            _write_all(self._file, header.getbuffer(), 0)
+            os.pwrite(self._file, header.getbuffer(), 0)
             _reserve(self._file, self._start + shape[0] * self._row_bytes)
         except OSError:
             os.close(self._file)
             raise
 
-    def write(self, row: int, rows: npt.NDArray[Any]) -> None:
-        """Writes `rows` from row `row` on."""
-        assert rows.shape[1:] == self._shape[1:]
-        assert row + len(rows) <= self._shape[0]
-        if rows.size:
-            values = np.ascontiguousarray(rows, dtype=self._dtype)
-            _write_all(self._file, values.view(np.uint8).data, self._start + row * self._row_bytes)
-
-    def close(self) -> None:
-        """All that was written is on the disk when this returns."""
-        try:
-            os.fsync(self._file)
-        finally:
-            os.close(self._file)
+    def section(self, row: int) -> Section:
+        """Takes rows from row `row` on; sections must not overlap."""
+        start = self._start + row * self._row_bytes
+        self._sections.append(Section(self._file, self._dtype, self._shape[1:], start))
+        return self._sections[-1]
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(
+        self,
+        failed: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if failed is None:
+                for section in self._sections:
+                    section.flush()
+                os.fsync(self._file)
+        finally:
+            os.close(self._file)
 
 
-def _write_all(file: int, content: memoryview, start: int) -> None:
-    content = content.cast("B")
-    while len(content):
-        written = os.pwrite(file, content[:PART], start)
-        content, start = content[written:], start + written
+class Section:
+    """Rows behind each other in the file. They are kept until they fill a block, so they must not
+    be written to any more."""
+
+    def __init__(
+        self, file: int, dtype: np.dtype[Any], row_shape: tuple[int, ...], start: int
+    ) -> None:
+        self._file, self._dtype, self._row_shape = file, dtype, row_shape
+        self._written = self._end = start
+        self._waiting: deque[memoryview] = deque()
+
+    def write(self, rows: npt.NDArray[Any]) -> None:
+        """Puts `rows` behind those before them."""
+        assert rows.shape[1:] == self._row_shape
+        if not rows.size:
+            return
+        values = np.ascontiguousarray(rows, dtype=self._dtype)
+        self._waiting.append(values.reshape(-1).view(np.uint8).data)
+        self._end += values.nbytes
+        self._write_until(self._end // BLOCK * BLOCK)
+
+    def flush(self) -> None:
+        """Writes what waits for a block to be full."""
+        self._write_until(self._end)
+
+    def _write_until(self, end: int) -> None:
+        while self._written < end:
+            num_written = os.pwritev(self._file, self._next(end - self._written), self._written)
+            self._written += num_written
+            while num_written:
+                part = self._waiting.popleft()
+                if num_written < len(part):
+                    self._waiting.appendleft(part[num_written:])
+                num_written -= min(num_written, len(part))
+
+    def _next(self, num_bytes: int) -> list[memoryview]:
+        """The first parts of what waits, `num_bytes` at most."""
+        parts: list[memoryview] = []
+        for part in self._waiting:
+            if not num_bytes or len(parts) == MOST_PARTS:
+                break
+            parts.append(part[:num_bytes])
+            num_bytes -= len(parts[-1])
+        return parts
 
 
 def _reserve(file: int, size: int) -> None:

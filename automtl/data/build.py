@@ -159,22 +159,24 @@ class _Writing:
         num_rows: Mapping[str, int],
         writers: Mapping[str, ArrayWriter],
     ) -> None:
-        self._encoder, self._splitter, self._writers = encoder, splitter, writers
+        self._encoder, self._splitter = encoder, splitter
+        self._left = dict(num_rows)
         starts = np.cumsum([0, *num_rows.values()]).tolist()
-        self._next = dict(zip(num_rows, starts, strict=False))
-        self._end = dict(zip(num_rows, starts[1:], strict=True))
+        self._sections = {
+            split: {name: writer.section(start) for name, writer in writers.items()}
+            for split, start in zip(num_rows, starts, strict=False)
+        }
 
     def __call__(self, batch: Batch, run: Run) -> None:
         for split, arrays in encode_batch(batch, self._encoder, self._splitter, run).items():
-            count = len(arrays["rows"])
-            if self._next[split] + count > self._end[split]:
+            self._left[split] -= len(arrays["rows"])
+            if self._left[split] < 0:
                 raise DataError(CHANGED)
-            for name, writer in self._writers.items():
-                writer.write(self._next[split], arrays[name])
-            self._next[split] += count
+            for name, section in self._sections[split].items():
+                section.write(arrays[name])
 
     def check_complete(self) -> None:
-        if self._next != self._end:
+        if any(self._left.values()):
             raise DataError(CHANGED)
 
 

@@ -1,6 +1,7 @@
 """Two passes over batches: what they gather merges, and no batch size changes the result."""
 
 import itertools
+import os
 
 import numpy as np
 import polars as pl
@@ -276,16 +277,31 @@ def test_so_many_rows_lie_below_the_limit(num_rows, places, monkeypatch):
 # ---- writing ---------------------------------------------------------------------------------
 
 
-def test_an_array_is_written_in_parts_and_read_by_numpy(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrays, "PART", 7)  # bytes
+@pytest.mark.parametrize("block", [7, 64, 200])
+def test_an_array_is_written_in_parts_and_read_by_numpy(tmp_path, monkeypatch, block):
+    """Whatever of it comes first, and wherever a block ends."""
+    monkeypatch.setattr(arrays, "BLOCK", block)  # bytes
     whole = np.arange(60, dtype=np.int32).reshape(20, 3)
     with ArrayWriter(tmp_path / "a.npy", "int32", (20, 3)) as writer:
-        for start in (15, 0, 7):
-            writer.write(start, whole[start : start + 8 if start < 15 else 20])
+        late, early = writer.section(13), writer.section(0)
+        late.write(whole[13:15])
+        for start, stop in ((0, 1), (1, 1), (1, 9), (9, 13)):
+            early.write(whole[start:stop].copy())
+        late.write(whole[15:])
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), whole)
     with ArrayWriter(tmp_path / "none.npy", "float32", (20, 0)) as writer:
-        writer.write(0, np.zeros((20, 0), dtype=np.float32))
+        writer.section(0).write(np.zeros((20, 0), dtype=np.float32))
     assert np.load(tmp_path / "none.npy").shape == (20, 0)
+
+
+def test_what_the_system_writes_in_part_is_written_on(tmp_path, monkeypatch):
+    whole, pwritev = np.arange(60, dtype=np.int32), os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda file, parts, at: pwritev(file, [parts[0][:5]], at))
+    with ArrayWriter(tmp_path / "a.npy", "int32", (60,)) as writer:
+        section = writer.section(0)
+        section.write(whole[:7])
+        section.write(whole[7:])
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), whole)
 
 
 def test_items_come_in_order_and_an_error_comes_where_it_happened():
