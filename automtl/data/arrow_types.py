@@ -1,10 +1,31 @@
-"""Arrow's types of a column, for those who must not import polars."""
+"""Arrow's types and arrays, for those who must import neither polars nor pandas."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["is_text", "list_width"]
+__all__ = ["arrow_numbers", "is_number", "is_text", "list_width", "numpy_numbers"]
+
+
+def arrow_numbers(values_N: npt.NDArray[Any]) -> pa.Array:
+    """Numbers that NumPy holds, in the same memory; `pa.array` imports pandas."""
+    values_N = np.ascontiguousarray(values_N)
+    buffers = [None, pa.py_buffer(values_N)]
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values_N.dtype), len(values_N), buffers)
+
+
+def numpy_numbers(array: pa.Array) -> npt.NDArray[Any]:
+    """Numbers of which none is missing, in the same memory; `to_numpy` imports pandas."""
+    return np.from_dlpack(array)
+
+
+def is_number(dtype: pa.DataType) -> bool:
+    """Whether values of this type are numbers that NumPy has, too."""
+    return bool(pa.types.is_integer(dtype) or pa.types.is_floating(dtype))
 
 
 def is_text(dtype: pa.DataType) -> bool:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from automtl.data.arrow_types import is_text
-from automtl.data.columns import ColumnError, as_keys
+from automtl.data.arrow_types import arrow_numbers, is_number, is_text, numpy_numbers
+from automtl.data.columns import ColumnError, as_keys, number_array
 from automtl.data.listed import FEW_ROWS, Listed, ListedRows
 
 __all__ = ["Batch", "Coded", "Distinct", "Run", "Shared"]
@@ -71,7 +71,7 @@ class Coded:
         """The place of each row's value; `len(values)` where it has none."""
         codes = self._indices.cast(pa.int32())
         if not codes.null_count:
-            return np.from_dlpack(codes).astype(np.int32, copy=False)
+            return numpy_numbers(codes).astype(np.int32, copy=False)
         # by polars: pyarrow's scalars, and so its `fill_null`, import pandas
         series = pl.Series(pl.from_arrow(codes)).fill_null(len(self.distinct.array))
         return series.to_numpy()
@@ -174,11 +174,34 @@ class Batch:
         array = self._rows.column(name)
         if not pa.types.is_integer(array.type) or array.null_count or array.type == pa.uint64():
             return None
-        return np.from_dlpack(array).astype(np.int64, copy=False)  # to_numpy imports pandas
+        return numpy_numbers(array).astype(np.int64, copy=False)
 
-    def frame(self, names: Iterable[str]) -> pl.DataFrame:
-        """Some columns side by side."""
-        return pl.DataFrame({name: self[name] for name in names})
+    def floats(self, name: str) -> npt.NDArray[np.float64] | None:
+        """A column of numbers [N], NaN for missing, not to be written to; None for a column of
+        another type."""
+        if isinstance(self._rows, pa.RecordBatch):
+            array = self._rows.column(name)
+            return _float_array(array) if is_number(array.type) else None
+        values = self[name]
+        is_plain = values.dtype.is_numeric() and not values.dtype.is_decimal()
+        return values.cast(pl.Float64).to_numpy() if is_plain else None
+
+    def numbers(self, name: str, *, hint: str) -> npt.NDArray[np.float64]:
+        """A column as numbers [N], NaN for missing, not to be written to. Raises ColumnError on
+        what is no number, ending with `hint`, the way out."""
+        numbers_N = self.floats(name)
+        return number_array(self[name], hint=hint) if numbers_N is None else numbers_N
+
+    def frame(
+        self, names: Iterable[str], rows: npt.NDArray[np.int64] | None = None
+    ) -> pl.DataFrame:
+        """Some columns side by side; `rows`: only these."""
+        if rows is None:
+            return pl.DataFrame({name: self[name] for name in names})
+        if not isinstance(self._rows, pa.RecordBatch):
+            return self.frame(names)[rows]
+        taken = Batch(self._rows.select(list(names)).take(arrow_numbers(rows)), types=self._types)
+        return taken.frame(names)
 
     def checked(self, steps: Sequence[Callable[[], T]], run: Run | None = None) -> list[T]:
         """What the steps return, called by `run`; raises the ColumnErrors of all of them as one,
@@ -232,6 +255,19 @@ class Batch:
                 for one in error.wrong
             ]
         )
+
+
+def _float_array(array: pa.Array) -> npt.NDArray[np.float64]:
+    """Numbers that pyarrow holds, NaN for those that it knows to be missing."""
+    if not array.null_count:
+        return numpy_numbers(array).astype(np.float64, copy=False)
+    place = slice(array.offset, array.offset + len(array))
+    is_known, values = array.buffers()
+    numbers_N = np.frombuffer(values, array.type.to_pandas_dtype())[place].astype(np.float64)
+    bits = np.frombuffer(is_known, np.uint8)
+    is_known_N = np.unpackbits(bits, count=place.stop, bitorder="little")[place].view(np.bool_)
+    numbers_N[~is_known_N] = np.nan
+    return numbers_N
 
 
 def _tried(step: Callable[[], T]) -> T | ColumnError:

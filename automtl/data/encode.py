@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,14 +31,15 @@ from automtl.data.kinds.categorical import categorical_ids
 from automtl.data.kinds.dense import DenseScaling
 from automtl.data.kinds.sequence import sequence_ids
 from automtl.data.kinds.time import Age, Calendar
-from automtl.data.scaling import Scaling, scale
+from automtl.data.scaling import Scaling, finite_column, scaled
 from automtl.data.vocabulary import FIRST_ID, BucketLookup, Lookup
 from automtl.errors import DataError
 
 __all__ = ["ENCODER_VERSION", "Encoder", "Inputs"]
 
 ENCODER_VERSION = 5  # goes up when the same rows would be encoded differently
-Step = Callable[[], None]
+Step = Callable[[], npt.NDArray[Any]]  # of N rows: [N], or [N, columns]
+PART_ROWS = 1 << 12  # of a batch that are put side by side at once
 UNREADABLE = (
     OSError,
     LookupError,
@@ -118,42 +120,34 @@ class Encoder:
         """
         batch = rows if isinstance(rows, Batch) else Batch(rows)
         check_columns(self.columns, batch.columns, source="rows to encode")
+        ids, numbers = [*self._id_steps(batch)], [*self._number_steps(batch)]
+        made = batch.checked([*ids, *numbers], run)
         ids_NC = np.empty((batch.height, self.features.num_id_columns), dtype=np.int32)
         numeric_NF = np.empty((batch.height, self.features.num_number_columns), dtype=np.float32)
-        batch.checked([*self._id_steps(batch, ids_NC), *self._number_steps(batch, numeric_NF)], run)
+        steps = [*_side_by_side(made[: len(ids)], ids_NC)]
+        steps += _side_by_side(made[len(ids) :], numeric_NF)
+        batch.checked(steps, run)
         return Inputs(ids_NC=ids_NC, numeric_NF=numeric_NF)
 
-    def _id_steps(self, batch: Batch, ids_NC: npt.NDArray[np.int32]) -> Iterator[Step]:
-        """Each fills its columns of `ids_NC`."""
-        parts: list[tuple[int, Callable[[], npt.NDArray[np.int32]]]] = []
+    def _id_steps(self, batch: Batch) -> Iterator[Step]:
+        """Each makes some columns of the ids, in their order."""
         for feature in self.keyed:
-            lookup = self.lookups[feature.table]
-            parts.append((1, partial(categorical_ids, batch, feature.name, lookup)))
-        parts += [(len(one.parts), partial(one.ids, batch)) for one in self.calendars]
-        parts += [(1, partial(one.ids, batch)) for one in self.buckets]
+            yield partial(categorical_ids, batch, feature.name, self.lookups[feature.table])
+        for calendar in self.calendars:
+            yield partial(calendar.ids, batch)
+        for buckets in self.buckets:
+            yield partial(buckets.ids, batch)
         for sequence in self.features.sequence:
-            lookup = self.lookups[sequence.table]
-            parts.append((sequence.max_len, partial(sequence_ids, batch, sequence, lookup)))
-        column = 0
-        for width, make in parts:
-            yield partial(_fill, make, ids_NC[:, column : column + width])
-            column += width
+            yield partial(sequence_ids, batch, sequence, self.lookups[sequence.table])
 
-    def _number_steps(self, batch: Batch, numeric_NF: npt.NDArray[np.float32]) -> Iterator[Step]:
-        """Each fills its columns of `numeric_NF`."""
-        column = 0
+    def _number_steps(self, batch: Batch) -> Iterator[Step]:
+        """Each makes some columns of the numbers, in their order."""
         for scaling in self.scalings:
-            out = numeric_NF[:, column : column + len(scaling.outputs)]
-            yield partial(_scale, batch, scaling, out)
-            column += len(scaling.outputs)
+            yield partial(_scaled, batch, scaling)
         for age in self.ages:
-            out = numeric_NF[:, column : column + len(age.scaling.outputs)]
-            yield partial(age.write, batch, out)
-            column += len(age.scaling.outputs)
+            yield partial(age.numbers, batch)
         for vector in self.dense:
-            width = vector.feature().width
-            yield partial(vector.write, batch, numeric_NF[:, column : column + width])
-            column += width
+            yield partial(vector.numbers, batch)
 
     def labels(self, rows: pl.DataFrame | Batch) -> npt.NDArray[np.float32]:
         """labels_NK in the labels' own units, NaN where not observed (see `labels.py`)."""
@@ -266,13 +260,27 @@ class Encoder:
             raise ValueError(f"there are no keys of table {strange[0]!r}")
 
 
-def _fill(make: Callable[[], npt.NDArray[np.int32]], out: npt.NDArray[np.int32]) -> None:
-    ids = make()
-    out[:] = ids.reshape(out.shape)
+def _scaled(batch: Batch, scaling: Scaling) -> npt.NDArray[np.float32]:
+    return scaled(finite_column(batch, scaling.name), scaling)
 
 
-def _scale(batch: Batch, scaling: Scaling, out: npt.NDArray[np.float32]) -> None:
-    scale(batch[scaling.name], scaling, out=out)
+def _side_by_side(
+    parts: Sequence[npt.NDArray[Any]], out: npt.NDArray[Any]
+) -> Iterator[Callable[[], None]]:
+    """Each fills some rows of `out` with all parts, so that no two threads write to one row."""
+    for start in range(0, len(out), PART_ROWS):
+        yield partial(_fill, parts, out, slice(start, start + PART_ROWS))
+
+
+def _fill(parts: Sequence[npt.NDArray[Any]], out: npt.NDArray[Any], rows: slice) -> None:
+    column = 0
+    for part in parts:
+        if part.ndim == 1:
+            out[rows, column] = part[rows]
+            column += 1
+        else:
+            out[rows, column : column + part.shape[1]] = part[rows]
+            column += part.shape[1]
 
 
 def _read_vocabularies(path: Path, tables: Sequence[Table]) -> dict[str, pl.Series]:

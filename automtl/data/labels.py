@@ -21,7 +21,7 @@ from automtl.config import TaskSchema
 from automtl.data.batch import Batch
 from automtl.data.columns import ColumnError, Wrong, number_array, row_of
 from automtl.data.evaluate import BOOLEANS, label_values
-from automtl.data.expression import is_column
+from automtl.data.expression import Column, is_column, parse_label
 from automtl.data.scaling import Moments
 
 __all__ = ["LabelStats", "after_conditions", "label_matrix"]
@@ -42,11 +42,11 @@ def label_matrix(batch: Batch, labels: Mapping[str, str], tasks: Sequence[TaskSc
 
     def observed(task: TaskSchema) -> npt.NDArray[np.float64]:
         if task.name not in done:
-            raw = label_values(batch, labels[task.name])
-            values_N = _numbers(raw, task)
+            label = labels[task.name]
+            values_N = _numbers(batch, label, task)
             if task.given is not None:
                 values_N = _after(observed(by_name[task.given]), values_N)
-            problems.extend(_wrong_values(values_N, raw, task))
+            problems.extend(_wrong_values(values_N, batch, label, task))
             done[task.name] = values_N
         return done[task.name]
 
@@ -75,7 +75,11 @@ def _after(condition_N: npt.NDArray[F], values_N: npt.NDArray[F]) -> npt.NDArray
     return np.where(condition_N == 1, values_N, np.nan).astype(values_N.dtype, copy=False)
 
 
-def _numbers(values: pl.Series, task: TaskSchema) -> npt.NDArray[np.float64]:
+def _numbers(batch: Batch, label: str, task: TaskSchema) -> npt.NDArray[np.float64]:
+    tree = parse_label(label)
+    if isinstance(tree, Column) and (numbers_N := batch.floats(tree.name)) is not None:
+        return numbers_N
+    values = label_values(batch, label)
     if values.dtype == pl.String:
         values = values.replace(BOOLEANS)
     rule = "0 or 1" if task.kind == "binary" else "a number"
@@ -84,7 +88,7 @@ def _numbers(values: pl.Series, task: TaskSchema) -> npt.NDArray[np.float64]:
 
 
 def _wrong_values(
-    values_N: npt.NDArray[np.float64], column: pl.Series, task: TaskSchema
+    values_N: npt.NDArray[np.float64], batch: Batch, label: str, task: TaskSchema
 ) -> list[Wrong]:
     """One if any observed label is wrong, with an example."""
     known_N = ~np.isnan(values_N)
@@ -100,9 +104,9 @@ def _wrong_values(
     if not wrong_N.any():
         return []
     row = row_of(pl.Series(wrong_N))
-    count = f"{int(wrong_N.sum())} of the {len(column)} rows read with it are like this"
-    place = _place(column.name, task)
-    return [Wrong(place, f"{column[row]!r} {rule}; {count}", row)]
+    count = f"{int(wrong_N.sum())} of the {len(values_N)} rows read with it are like this"
+    value = label_values(batch, label)[row]
+    return [Wrong(_place(label, task), f"{value!r} {rule}; {count}", row)]
 
 
 def _place(label: str, task: TaskSchema) -> str:

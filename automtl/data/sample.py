@@ -38,10 +38,10 @@ class RowSample:
         if not self._columns:
             return
         hash_N = row_hashes(batch.start, batch.height, seed=SEED)
-        rows = np.arange(batch.height) if rows is None else rows
-        self._num_seen += len(rows)
-        rows = rows[hash_N[rows] <= self._limit()]
-        part = batch.frame(self._columns)[rows]
+        self._num_seen += batch.height if rows is None else len(rows)
+        limit = self._limit()
+        rows = np.flatnonzero(hash_N <= limit) if rows is None else rows[hash_N[rows] <= limit]
+        part = batch.frame(self._columns, rows)
         self._keep([part.hstack([pl.Series(HASH, hash_N[rows])])])
 
     def merge(self, other: RowSample) -> None:

@@ -14,18 +14,20 @@ import numpy.typing as npt
 import polars as pl
 
 from automtl.config import Scale
-from automtl.data.columns import ColumnError, Wrong, number_array
+from automtl.data.batch import Batch
+from automtl.data.columns import ColumnError, Wrong
 
 __all__ = [
     "Moments",
     "Scaling",
     "finite_array",
+    "finite_column",
     "finite_numbers",
     "fit_edges",
     "fit_ranks",
     "fit_scaling",
     "inner_edges",
-    "scale",
+    "scaled",
     "signed_log1p",
 ]
 
@@ -86,7 +88,10 @@ class Moments:
             part._low, part._high = float(known.min()), float(known.max())
             part._size = max(abs(part._low), abs(part._high)) or 1.0
             scaled = known / part._size
-            part._mean, part._variance = float(scaled.mean()), float(scaled.var())
+            part._mean = float(scaled.sum()) / len(known)
+            scaled -= part._mean
+            scaled *= scaled
+            part._variance = float(scaled.sum()) / len(known)
         self.merge(part)
 
     def merge(self, other: Moments) -> None:
@@ -219,13 +224,19 @@ def _on_scale(values_N: Floats, scaling: Scaling) -> Floats:
 def _standardised(values_N: Floats, scaling: Scaling) -> npt.NDArray[np.float32]:
     """Values on their scale [N] in units of its deviation, cut to ±LARGEST_SCALED."""
     with np.errstate(over="ignore"):  # an overflow is cut
-        scaled_N = (values_N - scaling.mean) / scaling.std
+        scaled_N = values_N - scaling.mean
+        scaled_N /= scaling.std
     return np.clip(scaled_N, -LARGEST_SCALED, LARGEST_SCALED, out=scaled_N).astype(np.float32)
 
 
 def _known(numbers: Floats) -> Floats:
-    missing = np.isnan(numbers)
-    return numbers[~missing] if missing.any() else numbers
+    return numbers if _all_finite(numbers) else numbers[~np.isnan(numbers)]
+
+
+def _all_finite(numbers: Floats) -> bool:
+    """Whether that is sure: looked at once, and never wrongly true."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(numbers.sum()))
 
 
 def _distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -249,21 +260,25 @@ def _last_of_bins(counts_U: npt.NDArray[np.int64], num_bins: int) -> npt.NDArray
     return last[(last >= 0) & (last < len(last_U))]
 
 
-def scale(column: pl.Series, scaling: Scaling, *, out: npt.NDArray[np.float32]) -> None:
-    """Writes (value − mean) / std, of the value on its scale, into `out` (N rows, one column an
-    output); missing is 0.
+def scaled(numbers_N: Floats, scaling: Scaling) -> npt.NDArray[np.float32]:
+    """(value − mean) / std, of the value on its scale [N], or [N, 2] with the indicator; missing
+    (NaN) is 0.
 
     Results are kept within ±1e6, so that one absurd value cannot overflow float32. The indicator
     is 1 where the value is missing.
     """
-    numbers_N = finite_array(column)
-    missing_N = np.isnan(numbers_N)
     scaled_N = _standardised(_on_scale(numbers_N, scaling), scaling)
-    if missing_N.any():
+    missing_N = np.zeros(0, dtype=np.bool_)
+    if not _all_finite(numbers_N):
+        missing_N = np.isnan(numbers_N)
         scaled_N[missing_N] = 0
-    out[:, 0] = scaled_N
-    if scaling.indicator:
-        out[:, 1] = missing_N
+    if not scaling.indicator:
+        return scaled_N
+    both_N2 = np.zeros((len(numbers_N), 2), dtype=np.float32)
+    both_N2[:, 0] = scaled_N
+    if len(missing_N):
+        both_N2[:, 1] = missing_N
+    return both_N2
 
 
 def finite_numbers(column: pl.Series) -> pl.Series:
@@ -273,14 +288,17 @@ def finite_numbers(column: pl.Series) -> pl.Series:
 
 def finite_array(column: pl.Series) -> npt.NDArray[np.float64]:
     """The numbers [N], NaN for missing; raises ColumnError on what is no finite number."""
-    numbers_N = number_array(column, hint=HINT)
-    if column.dtype.is_integer():
-        return numbers_N
-    if (wrong_N := np.isinf(numbers_N)).any():
+    return finite_column(Batch(column.to_frame()), column.name)
+
+
+def finite_column(batch: Batch, name: str) -> Floats:
+    """A column as `finite_array` has it, not to be written to."""
+    numbers_N = batch.numbers(name, hint=HINT)
+    if not _all_finite(numbers_N) and (wrong_N := np.isinf(numbers_N)).any():
         row = int(wrong_N.argmax())
         rule = (
-            f"{column[row]!r} is infinite; a numeric feature must be finite; leave the field empty"
-            " where there is no number"
+            f"{batch[name][row]!r} is infinite; a numeric feature must be finite; leave the field"
+            " empty where there is no number"
         )
-        raise ColumnError([Wrong(f"column {column.name!r}", rule, row)])
+        raise ColumnError([Wrong(f"column {name!r}", rule, row)])
     return numbers_N

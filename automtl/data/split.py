@@ -112,7 +112,9 @@ class ByTime:
     def sides(self, batch: Batch) -> Sides:
         coded = batch.coded(self.name)
         if coded is None:
-            return BY_LIMITS.take(self.cuts.passed(batch[self.name]))
+            integers_N = batch.integers(self.name)
+            times = batch[self.name] if integers_N is None else integers_N
+            return BY_LIMITS.take(self.cuts.passed(times))
         side_D = BY_LIMITS.take(self.cuts.passed(coded.values))
         return np.append(side_D, np.int8(LEFT_OUT)).take(coded.codes_N)
 

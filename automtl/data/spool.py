@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import ipc
 
+from automtl.data.arrow_types import arrow_numbers, numpy_numbers
 from automtl.data.batch import Batch, Shared
 from automtl.data.source import Source
 
@@ -102,14 +103,13 @@ class _Spool:
         if array.null_count:
             self._narrow[name] = len(NARROW)
             return array
-        values_N = np.from_dlpack(array)
+        values_N = numpy_numbers(array)
         low, high = int(values_N.min()), int(values_N.max())
         self._narrow[name] = max(self._narrow.get(name, 0), _narrowest(low, high))
         dtype = np.dtype((*NARROW, values_N.dtype)[self._narrow[name]])
         if dtype.itemsize >= values_N.itemsize:
             return array
-        buffers = [None, pa.py_buffer(values_N.astype(dtype))]
-        return pa.Array.from_buffers(pa.from_numpy_dtype(dtype), len(array), buffers)
+        return arrow_numbers(values_N.astype(dtype))
 
 
 def _narrowest(low: int, high: int) -> int:

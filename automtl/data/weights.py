@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automtl.data.batch import Batch
-from automtl.data.columns import ColumnError, Wrong, number_array
+from automtl.data.columns import ColumnError, Wrong
 from automtl.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def weight_matrix(batch: Batch, columns: Sequence[str | None]) -> Weights:
 
 def _weights(batch: Batch, name: str) -> npt.NDArray[np.float64]:
     place = f"column {name!r} (a weight)"
-    weights_N = number_array(batch[name], hint=RULE)
+    weights_N = batch.numbers(name, hint=RULE)
     is_wrong_N = ~((weights_N >= 0) & (weights_N <= LARGEST))
     if is_wrong_N.any():
         row = int(is_wrong_N.argmax())

@@ -17,7 +17,7 @@ from automtl.data.batch import Batch
 from automtl.data.encode import Inputs
 from automtl.data.header import column_names
 from automtl.data.paths import data_files
-from automtl.data.scaling import finite_array
+from automtl.data.scaling import finite_column
 from automtl.errors import BundleError
 from automtl.export.blocks import score_rows
 from automtl.export.bundle import Bundle
@@ -154,7 +154,7 @@ class _Job:
         frame = pl.DataFrame([*(batch[name] for name in self.keep), *scores.get_columns()])
         if self._score is None:
             return frame
-        numbers = {name: finite_array(batch[name]) for name in self.read_by_score}
+        numbers = {name: finite_column(batch, name) for name in self.read_by_score}
         numbers |= {name: frame[name].cast(pl.Float64).to_numpy() for name in self._outputs}
         named = {name: numbers[name] for name in self._score.columns}
         is_known_N = ~np.any([np.isnan(values_N) for values_N in named.values()], axis=0)

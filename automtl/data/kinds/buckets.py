@@ -10,7 +10,7 @@ import polars as pl
 
 from automtl.config import CategoricalFeature, Table
 from automtl.data.batch import Batch
-from automtl.data.scaling import finite_array, inner_edges
+from automtl.data.scaling import finite_array, finite_column, inner_edges
 from automtl.data.vocabulary import FIRST_ID, MISSING
 
 __all__ = ["Buckets", "BucketsFit"]
@@ -31,7 +31,7 @@ class Buckets:
 
     def ids(self, batch: Batch) -> npt.NDArray[np.int32]:
         """The id of each row [N]: MISSING, or those of the buckets, the lowest first."""
-        numbers_N = finite_array(batch[self.name])
+        numbers_N = finite_column(batch, self.name)
         places_N = np.searchsorted(np.array(self.edges), numbers_N, side="right")
         return np.where(np.isnan(numbers_N), MISSING, FIRST_ID + places_N).astype(np.int32)
 
@@ -44,7 +44,7 @@ class BucketsFit:
 
     def add(self, batch: Batch, rows: npt.NDArray[np.int64] | None) -> None:
         """Checks every row of a batch."""
-        finite_array(batch[self.name])
+        finite_column(batch, self.name)
 
     def merge(self, other: BucketsFit) -> None:
         """Nothing is gathered."""

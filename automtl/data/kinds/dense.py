@@ -36,9 +36,10 @@ class DenseScaling:
     def feature(self) -> DenseFeature:
         return DenseFeature(name=self.name, width=len(self.means) + self.indicator)
 
-    def write(self, batch: Batch, out: npt.NDArray[np.float32]) -> None:
-        """Fills `out` [N, D, or one more]: 0 where there is no vector, then the indicator."""
+    def numbers(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """[N, D, or one more]: 0 where there is no vector, then the indicator."""
         width = len(self.means)
+        out = np.empty((batch.height, width + self.indicator), dtype=np.float32)
         vectors_ND, known_N = _vectors(batch[self.name], width)
         mean_D, std_D = np.array(self.means), np.array(self.stds)
         for start in range(0, len(vectors_ND), BLOCK):
@@ -48,6 +49,7 @@ class DenseScaling:
         out[~known_N, :width] = 0
         if self.indicator:
             out[:, width] = ~known_N
+        return out
 
 
 class DenseFit:

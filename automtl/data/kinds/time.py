@@ -25,7 +25,7 @@ from automtl.config import (
 from automtl.data.batch import Batch
 from automtl.data.instants import SECOND, read_times
 from automtl.data.kinds.numeric import numeric_features
-from automtl.data.scaling import Moments, Scaling, finite_array, fit_edges, scale
+from automtl.data.scaling import Moments, Scaling, finite_array, fit_edges, scaled
 from automtl.data.vocabulary import FIRST_ID, MISSING
 from automtl.errors import DataError
 
@@ -152,10 +152,11 @@ class Age:
     unit: AgeUnit
     scaling: Scaling
 
-    def write(self, batch: Batch, out: npt.NDArray[np.float32]) -> None:
-        """Fills `out` [N, one or two], as `scale` does."""
+    def numbers(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """[N], or [N, 2], as `scaled` has them."""
         born, at = (read_times(batch[one.name], one.unit).us for one in (self.column, self.at))
-        scale(_ages(born, at, self.unit).alias(self.scaling.name), self.scaling, out=out)
+        ages = _ages(born, at, self.unit).alias(self.scaling.name)
+        return scaled(finite_array(ages), self.scaling)
 
 
 class AgeFit:
