@@ -7,6 +7,8 @@ truth. One actor runs one trial after the other, so a process starts and imports
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,7 +36,9 @@ __all__ = [
     "TuneScheduler",
     "TuneSearcher",
     "describe_death",
+    "import_late_parts",
     "memory_was_short",
+    "tuner",
 ]
 
 WAIT_S = 0.1  # before the loop is asked again when it had nothing to start
@@ -282,3 +286,34 @@ class TrialActor(tune.Trainable):
         except Exception as error:
             return {"done": True, "failure": describe_failure(error)}
         return {"done": evaluation is None, "evaluation": evaluation}
+
+
+def import_late_parts() -> None:
+    """What Tune imports as it starts: for its own statistics, all of MLflow where that is there."""
+    with contextlib.suppress(Exception):  # Tune copes without, too
+        importlib.import_module("ray.air.integrations.mlflow")
+
+
+def tuner(
+    bridge: Bridge, *, cpus: float, gpus: float, workers: int, scratch: Path, name: str
+) -> tune.Tuner:
+    """Runs what the bridge has to give; a trial takes `cpus` and `gpus`, `workers` run at once."""
+    return tune.Tuner(
+        tune.with_resources(TrialActor, {"cpu": cpus, "gpu": gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=TuneSearcher(bridge),
+            scheduler=TuneScheduler(bridge),
+            num_samples=-1,
+            max_concurrent_trials=workers,
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: str(trial.trial_id),
+        ),
+        run_config=tune.RunConfig(
+            name=name,
+            storage_path=str(scratch),
+            verbose=0,
+            callbacks=[TuneLookout(bridge)],
+            # weights are the job's business; by default Tune saves every trial at its end
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
+    )

@@ -25,7 +25,7 @@ from ray.tune.search.optuna import OptunaSearch
 from automtl.config import TrialConfig, from_jsonable, to_jsonable
 from automtl.data.cache import load_cached, open_data
 from automtl.search.loop import trial_seed
-from automtl.search.ray_executor import DRIVER_ENVIRONMENT, OBJECT_STORE_BYTES
+from automtl.search.ray_cluster import DRIVER_ENVIRONMENT, OBJECT_STORE_BYTES
 from automtl.space import sample
 from automtl.spec.domains import Choice, Domain, FloatRange, IntRange
 from automtl.spec.schema import Spec

@@ -162,7 +162,8 @@ def test_memory_runs_short_and_the_search_goes_on_with_fewer_workers(tmp_path: P
     assert 4 in lost
     assert all("Ray ended it as memory was short" in reason for reason in lost.values())
     ended = [record.origin for record in history if record.state in ("complete", "pruned")]
-    assert sorted(ended) == list(range(20)), "each of them once"
+    assert len(ended) == len(set(ended)) == 20, "each of them once"
+    assert set(lost) <= set(ended)
 
 
 @pytest.mark.parametrize(("workers", "verdict"), [(2, "lost"), (1, "failed")])

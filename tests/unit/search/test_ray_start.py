@@ -1,10 +1,14 @@
-"""Where Ray itself does not come up, what is said."""
+"""How a search starts: Ray beside all else, and what is said where it does not come up."""
+
+import os
+import subprocess
+import sys
 
 import pytest
 import ray
 
 from automtl.errors import RunError
-from automtl.search.ray_executor import RayExecutor
+from automtl.search.ray_cluster import cluster
 
 
 def test_a_machine_too_busy_for_ray_is_told_with_the_way_out(monkeypatch, tmp_path):
@@ -13,9 +17,38 @@ def test_a_machine_too_busy_for_ray_is_told_with_the_way_out(monkeypatch, tmp_pa
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
-    executor = RayExecutor(workers=1, cpus=1, gpus=0, address=None)
     with (
         pytest.raises(RunError, match=r"Ray cannot be started .*timed out.*--executor local"),
-        executor._cluster(tmp_path),
+        cluster(tmp_path, workers=1, cpus=1, address=None) as wait,
     ):
-        raise AssertionError("started")
+        wait()
+
+
+def test_what_workers_inherit_is_set_only_while_ray_starts(monkeypatch, tmp_path):
+    seen = {}
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **options: seen.update(os.environ))
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    with cluster(tmp_path, workers=2, cpus=3, address=None) as wait:
+        wait()
+        assert (seen["OMP_NUM_THREADS"], seen["OMP_WAIT_POLICY"]) == ("3", "PASSIVE")
+        assert (os.environ["OMP_NUM_THREADS"], os.getenv("OMP_WAIT_POLICY")) == ("7", None)
+
+
+def test_the_first_trials_do_not_wait_for_torch():
+    """Importing it takes two seconds, and the model of what was seen needs some trials first."""
+    code = """
+import sys
+from automtl.search.strategies import make_strategy
+from automtl.search.strategies.base import SearchSpace
+from automtl.spec.domains import FloatRange
+
+space = SearchSpace(domains={"lr": FloatRange(0.1, 1.0, log=True)})
+for name in ("auto", "gp"):
+    strategy = make_strategy(name, space, seed=0, num_startup=10, num_objectives=2)
+    next(iter(strategy.draws([], number=0, pins={})))
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,118 @@
+"""Ray as the caller has it, a cluster that runs already, or one of our own while it is needed."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from automtl.errors import RunError
+
+__all__ = ["DRIVER_ENVIRONMENT", "OBJECT_STORE_BYTES", "cluster", "environment", "resources"]
+
+OBJECT_STORE_BYTES = 200_000_000  # configurations and metrics only: rows are memory-mapped
+DRIVER_ENVIRONMENT: Mapping[str, str] = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default; without it Ray warns
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no result files beside the study
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is for whoever called us
+    "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # of all trials, for a restore that we never do
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a failure is a row of the study
+}
+# none ahead of time: Tune's trials have an environment of their own, which those would not fit
+NO_SPARE_WORKERS = {"RAY_enable_worker_prestart": "0"}
+
+
+@contextmanager
+def cluster(
+    scratch: Path, *, workers: int | None, cpus: float, address: str | None
+) -> Iterator[Callable[[], None]]:
+    """What to call before Ray is used: until then it starts, in a thread, which takes seconds.
+
+    One of our own has room for as many `workers` as were asked for, of `cpus` each, and is stopped
+    at the end. What is called raises RunError where Ray does not start, or cannot be joined.
+    """
+    if ray.is_initialized():
+        yield lambda: None
+        return
+    if address is not None and address.startswith("ray://"):
+        raise RunError(
+            f"--address {address}: the search must run on a machine of the cluster, which "
+            "a ray:// address cannot do; run it there with --address auto"
+        )
+    # one thread a core that a trial has; waiting threads sleep
+    of_workers = {"OMP_NUM_THREADS": str(max(1, int(cpus))), "OMP_WAIT_POLICY": "PASSIVE"}
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    inherited: Mapping[str, str] = {}
+    if address is None:
+        inherited = of_workers | NO_SPARE_WORKERS
+        options |= {
+            # as many as Ray finds, or room for as many workers as were asked for
+            "num_cpus": math.ceil(workers * cpus) if workers else None,
+            "include_dashboard": False,
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "_temp_dir": str(scratch / "ray"),
+        }
+    else:
+        options |= {"address": address, "runtime_env": {"env_vars": of_workers}}
+    # the thread lives as long as Ray: Linux ends the processes that a thread has started with it
+    with ThreadPoolExecutor(max_workers=1) as thread, environment(inherited) as restore:
+        starting = thread.submit(ray.init, **options)
+
+        def wait() -> None:
+            try:
+                starting.result()
+            except ConnectionError as error:
+                raise RunError(
+                    f"--address {address}: no Ray cluster answers there ({error}); start one with "
+                    "`ray start --head`, or leave --address out"
+                ) from error
+            except Exception as error:  # a bare one, where its processes are not up within 30 s
+                if address is not None:
+                    raise
+                raise RunError(
+                    f"Ray cannot be started on this machine ({error}); if it is busy, try again "
+                    "later, or run one trial at a time without Ray: --executor local"
+                ) from error
+            finally:
+                restore()
+
+        try:
+            yield wait
+        finally:
+            starting.exception()  # it is stopped when it has started
+            ray.shutdown()
+
+
+def resources() -> dict[str, float]:
+    """What the cluster has in all, by name."""
+    found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return found
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[Callable[[], None]]:
+    """Environment variables for a while: to the end, or until what this gives is called."""
+    before = {name: os.environ.get(name) for name in values}
+
+    def restore() -> None:
+        for name in list(before):
+            value = before.pop(name)
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    os.environ.update(values)
+    try:
+        yield restore
+    finally:
+        restore()
