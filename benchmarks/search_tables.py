@@ -24,6 +24,7 @@ import heapq
 import json
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -286,7 +287,9 @@ def _budget_table(
 ) -> list[str]:
     head = [f"share after {budget}", *names, "mean", "mean rank"]
     lines = ["", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    ranks = _mean_ranks(values, names, [who for who in searchers if who not in SLOW])
+    num_runs = Counter(who for who, _, _ in values)
+    in_all = [who for who in searchers if num_runs[who] == max(num_runs.values())]
+    ranks = _mean_ranks(values, names, in_all)
     for who in searchers:
         cells, means = [], []
         for name in names:

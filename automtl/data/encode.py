@@ -183,7 +183,8 @@ class Encoder:
         ]
         empty = pl.DataFrame(schema={"table": pl.String, "id": pl.Int32, "key": pl.String})
         # not by polars, whose error for a full disk is no OSError
-        pq.write_table(pl.concat([empty, *parts]).to_arrow(), directory / VOCABULARY_FILE)
+        keys = pl.concat([empty, *parts]).to_arrow()
+        pq.write_table(keys, directory / VOCABULARY_FILE, use_dictionary=["table"])
         document = {
             "version": ENCODER_VERSION,
             "features": to_jsonable(self.features),

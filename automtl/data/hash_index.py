@@ -38,8 +38,8 @@ class HashIndex:
     def find(self, keys_M: Keys) -> npt.NDArray[np.int32]:
         """The place of each key in the list, -1 for those that are not in it."""
         slots = self._slots(keys_M)
-        places_M = self._places[slots]
-        wrong = np.flatnonzero((places_M != EMPTY) & (self._keys[slots] != keys_M))
+        places_M = self._places.take(slots)
+        wrong = np.flatnonzero((places_M != EMPTY) & (self._keys.take(slots) != keys_M))
         slots = slots[wrong]
         while len(wrong):
             slots = (slots + 1) & self._last

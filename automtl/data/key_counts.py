@@ -59,7 +59,7 @@ class KeyCounts:
     def merge(self, other: KeyCounts) -> None:
         """Adds what `other` counted."""
         values, counts = other._narrow.totals()
-        if len(values) and not self._narrow.add(values, counts):
+        if len(values) and not self._narrow.add_counted(values, counts):
             self._wide.add(pl.Series(values), pl.Series(counts))
         other._coded.flush(other._text)
         for mine, theirs in ((self._wide, other._wide), (self._text, other._text)):
@@ -114,26 +114,37 @@ class _NarrowCounts:
     def __init__(self) -> None:
         self._first, self._counts = 0, np.zeros(0, dtype=np.int64)
 
-    def add(self, values_N: Ints, counts: Ints | int = 1) -> bool:
+    def add(self, values_N: Ints) -> bool:
         """False, and nothing is counted, if the integers are too far apart."""
-        low, high = int(values_N.min()), int(values_N.max())
-        if len(self._counts):
-            low, high = min(low, self._first), max(high, self._first + len(self._counts) - 1)
-        if high - low >= WIDEST:
+        if (places_N := self._places(values_N)) is None:
             return False
-        if high - low >= len(self._counts):
-            self._widen(low, high)
-        places_N = values_N - self._first
-        if isinstance(counts, int) and len(self._counts) < len(places_N):
-            self._counts += np.bincount(places_N, minlength=len(self._counts)) * counts
+        if len(self._counts) < len(places_N):
+            self._counts += np.bincount(places_N, minlength=len(self._counts))
         else:
-            np.add.at(self._counts, places_N, counts)
+            np.add.at(self._counts, places_N, 1)
+        return True
+
+    def add_counted(self, values_V: Ints, counts_V: Ints) -> bool:
+        """Distinct integers that occurred so often, likewise."""
+        if (places_V := self._places(values_V)) is None:
+            return False
+        self._counts[places_V] += counts_V
         return True
 
     def totals(self) -> tuple[Ints, Ints]:
         """The integers that occur, rising, and how often."""
         places = np.flatnonzero(self._counts)
         return places + self._first, self._counts[places]
+
+    def _places(self, values_N: Ints) -> Ints | None:
+        low, high = int(values_N.min()), int(values_N.max())
+        if len(self._counts):
+            low, high = min(low, self._first), max(high, self._first + len(self._counts) - 1)
+        if high - low >= WIDEST:
+            return None
+        if high - low >= len(self._counts):
+            self._widen(low, high)
+        return values_N - self._first if self._first else values_N
 
     def _widen(self, low: int, high: int) -> None:
         """Makes place for `low` to `high`, and as much again above so that it is rarely done."""

@@ -26,7 +26,8 @@ from automtl.data.source import Source
 __all__ = ["spooled"]
 
 PART_BYTES = 8 << 20  # of the file that are mapped at once, beside what the last batch has beyond
-NARROW = (np.int8, np.int16, np.int32)
+NARROW = (np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.int32))
+LIMITS = [(np.iinfo(one).min, np.iinfo(one).max) for one in NARROW]
 Read = Callable[[], Iterator[Batch]]
 
 
@@ -104,16 +105,16 @@ class _Spool:
             self._narrow[name] = len(NARROW)
             return array
         values_N = numpy_numbers(array)
-        low, high = int(values_N.min()), int(values_N.max())
-        self._narrow[name] = max(self._narrow.get(name, 0), _narrowest(low, high))
-        dtype = np.dtype((*NARROW, values_N.dtype)[self._narrow[name]])
-        if dtype.itemsize >= values_N.itemsize:
+        place = self._narrow.get(name, 0)
+        if place < len(NARROW):
+            place = max(place, _narrowest(int(values_N.min()), int(values_N.max())))
+            self._narrow[name] = place
+        if place == len(NARROW) or NARROW[place].itemsize >= values_N.itemsize:
             return array
-        return arrow_numbers(values_N.astype(dtype))
+        return arrow_numbers(values_N.astype(NARROW[place]))
 
 
 def _narrowest(low: int, high: int) -> int:
     """The place in NARROW of what holds all from `low` to `high`, behind them where none does."""
-    limits = [np.iinfo(dtype) for dtype in NARROW]
-    fits = [one.min <= low and high <= one.max for one in limits]
+    fits = [lowest <= low and high <= highest for lowest, highest in LIMITS]
     return fits.index(True) if any(fits) else len(NARROW)

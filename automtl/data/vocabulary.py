@@ -128,13 +128,10 @@ class _NarrowIds:
         self._ids[integers_V - self._first] = ids_V
 
     def find(self, values_N: Ints) -> Ids:
-        if not len(values_N):
-            return np.zeros(0, dtype=np.int32)
-        low, high = int(values_N.min()), int(values_N.max())
-        if self._first <= low and high <= self._last:
-            return self._ids.take(values_N - self._first)
-        inside_N = (values_N >= self._first) & (values_N <= self._last)
-        places_N = np.where(inside_N, values_N, self._last + 1) - self._first
+        places_N = values_N - self._first if self._first else values_N
+        last = self._last - self._first
+        if places_N.view(np.uint64).max(initial=0) > last:  # those below the first are large there
+            places_N = np.where((places_N >= 0) & (places_N <= last), places_N, last + 1)
         return self._ids.take(places_N)
 
 
