@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -38,7 +39,7 @@ ZIPF_EXPONENT = 1.05
 CATEGORICAL = [*(f"c{i}" for i in range(len(IDS))), "h0", *(f"s{i}" for i in range(len(TEXTS)))]
 NUMERIC = [f"x{i}" for i in range(NUM_NUMBERS)]
 LABELS = ["click", "buy"]
-BATCH, NUM_BATCHES = 2048, 400
+BATCH, NUM_BATCHES, NUM_TURNS = 2048, 100, 9
 STEPS = {
     "looking at times": "times",
     "reading": "pass 1",
@@ -154,7 +155,8 @@ def labels(folder: Path) -> dict[str, float]:
 
 
 def batches(folder: Path) -> dict[str, float]:
-    """Shuffled batches as a trial takes them, out of the mapped files and out of copies in RAM."""
+    """Shuffled batches as a trial takes them, out of the mapped files and out of copies in RAM; in
+    turns, the medians."""
     import torch
 
     from automtl.data.cache import open_data
@@ -164,16 +166,20 @@ def batches(folder: Path) -> dict[str, float]:
     mapped = (rows.ids_NC, rows.numeric_NF, rows.labels_NK)
     for array in mapped:
         array.sum()  # both from the page cache: what is compared is the way, not the disk
-    took = {}
-    for name, arrays in (("mapped", mapped), ("RAM", [np.array(array) for array in mapped])):
-        source = Batches(*arrays, device=torch.device("cpu"))
-        coming = source.shuffled(BATCH, np.random.default_rng(0))
-        next(coming)
-        began = time.perf_counter()
-        for _ in range(NUM_BATCHES):
-            next(coming)
-        took[name] = (time.perf_counter() - began) / NUM_BATCHES
-    return took
+    kinds = {"mapped": mapped, "RAM": [np.array(array) for array in mapped]}
+    coming = {
+        name: Batches(*arrays, device=torch.device("cpu")).shuffled(BATCH, np.random.default_rng(0))
+        for name, arrays in kinds.items()
+    }
+    took: dict[str, list[float]] = {name: [] for name in kinds}
+    for _ in range(1 + NUM_TURNS):
+        for name, batches in coming.items():
+            next(batches)
+            began = time.perf_counter()
+            for _ in range(NUM_BATCHES):
+                next(batches)
+            took[name].append((time.perf_counter() - began) / NUM_BATCHES)
+    return {name: median(seconds[1:]) for name, seconds in took.items()}
 
 
 def spec_of(folder: Path):
