@@ -2,7 +2,7 @@
 
 Rows are written, not mapped: mapped pages that are written count as memory of the process. They
 are written in whole blocks of BLOCK bytes at multiples of it: where the file system keeps those as
-large pages in memory (ext4 since Linux 6.16, XFS, Btrfs), a row that is read from a map of the file
+large pages in memory (as ext4 does since Linux 6.16), a row that is read from a map of the file
 costs no more than one in memory of the process.
 """
 

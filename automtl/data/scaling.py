@@ -87,11 +87,11 @@ class Moments:
             part._count = len(known)
             part._low, part._high = float(known.min()), float(known.max())
             part._size = max(abs(part._low), abs(part._high)) or 1.0
-            scaled = known / part._size
-            part._mean = float(scaled.sum()) / len(known)
-            scaled -= part._mean
-            scaled *= scaled
-            part._variance = float(scaled.sum()) / len(known)
+            values = known / part._size
+            part._mean = float(values.sum()) / len(known)
+            values -= part._mean
+            values *= values
+            part._variance = float(values.sum()) / len(known)
         self.merge(part)
 
     def merge(self, other: Moments) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import os
+import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +18,14 @@ import ray
 
 from automtl.errors import RunError
 
-__all__ = ["DRIVER_ENVIRONMENT", "OBJECT_STORE_BYTES", "cluster", "environment", "resources"]
+__all__ = [
+    "DRIVER_ENVIRONMENT",
+    "OBJECT_STORE_BYTES",
+    "cluster",
+    "environment",
+    "left_in_order",
+    "resources",
+]
 
 OBJECT_STORE_BYTES = 200_000_000  # configurations and metrics only: rows are memory-mapped
 DRIVER_ENVIRONMENT: Mapping[str, str] = {
@@ -90,6 +100,20 @@ def cluster(
         finally:
             starting.exception()  # it is stopped when it has started
             ray.shutdown()
+
+
+@contextmanager
+def left_in_order() -> Iterator[None]:
+    """A SIGTERM ends this process as `sys.exit` does. To be entered when Ray is up, whose own
+    handler prints a stack."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def resources() -> dict[str, float]:

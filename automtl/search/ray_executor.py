@@ -17,7 +17,13 @@ from automtl.errors import RunError
 from automtl.search.assignment import Job, Loop
 from automtl.search.executor import room
 from automtl.search.heartbeat import Watchdog
-from automtl.search.ray_cluster import DRIVER_ENVIRONMENT, cluster, environment, resources
+from automtl.search.ray_cluster import (
+    DRIVER_ENVIRONMENT,
+    cluster,
+    environment,
+    left_in_order,
+    resources,
+)
 from automtl.search.scratch import scratch_directory
 
 __all__ = ["RayExecutor"]
@@ -64,6 +70,7 @@ class RayExecutor:
 
             import_late_parts()
             wait_for_ray()
+            stack.enter_context(left_in_order())
             gpus = self.gpus if resources().get("GPU", 0) else 0
             bridge = Bridge(loop, job, self.watchdog)
             workers = self._num_workers(gpus)

@@ -230,16 +230,19 @@ def test_a_death_is_told_in_one_line(text: str, reason: str, tmp_path: Path) -> 
     assert death.is_lost == ("node has died" in text or "MEMORY" in text)
 
 
-def test_ctrl_c_ends_the_search_and_it_can_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_a_sigterm_end_the_search_and_it_can_go_on(
+    sent: signal.Signals, code: int, tmp_path: Path
+) -> None:
     run_dir = tmp_path / "run"
     search = start_search(run_dir)
     try:
         wait_for_results(search, run_dir)
-        search.send_signal(signal.SIGINT)
+        search.send_signal(sent)
         out, err = search.communicate(timeout=LIMIT_S)
     finally:
         search.kill()
-    assert (search.returncode, out, err) == (130, "", "")
+    assert (search.returncode, out, err) == (code, "", "")
 
     study = Study.open(run_dir)
     before = {record.number: record for record in study.trials() if record.state == "complete"}
