@@ -230,13 +230,8 @@ def _standardised(values_N: Floats, scaling: Scaling) -> npt.NDArray[np.float32]
 
 
 def _known(numbers: Floats) -> Floats:
-    return numbers if _all_finite(numbers) else numbers[~np.isnan(numbers)]
-
-
-def _all_finite(numbers: Floats) -> bool:
-    """Whether that is sure: looked at once, and never wrongly true."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(numbers.sum()))
+    missing = np.isnan(numbers)
+    return numbers[~missing] if missing.any() else numbers
 
 
 def _distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -268,17 +263,12 @@ def scaled(numbers_N: Floats, scaling: Scaling) -> npt.NDArray[np.float32]:
     is 1 where the value is missing.
     """
     scaled_N = _standardised(_on_scale(numbers_N, scaling), scaling)
-    missing_N = np.zeros(0, dtype=np.bool_)
-    if not _all_finite(numbers_N):
-        missing_N = np.isnan(numbers_N)
+    missing_N = np.isnan(numbers_N)
+    if missing_N.any():
         scaled_N[missing_N] = 0
     if not scaling.indicator:
         return scaled_N
-    both_N2 = np.zeros((len(numbers_N), 2), dtype=np.float32)
-    both_N2[:, 0] = scaled_N
-    if len(missing_N):
-        both_N2[:, 1] = missing_N
-    return both_N2
+    return np.stack([scaled_N, missing_N.astype(np.float32)], axis=1)
 
 
 def finite_numbers(column: pl.Series) -> pl.Series:
@@ -294,7 +284,7 @@ def finite_array(column: pl.Series) -> npt.NDArray[np.float64]:
 def finite_column(batch: Batch, name: str) -> Floats:
     """A column as `finite_array` has it, not to be written to."""
     numbers_N = batch.numbers(name, hint=HINT)
-    if not _all_finite(numbers_N) and (wrong_N := np.isinf(numbers_N)).any():
+    if (wrong_N := np.isinf(numbers_N)).any():
         row = int(wrong_N.argmax())
         rule = (
             f"{batch[name][row]!r} is infinite; a numeric feature must be finite; leave the field"
