@@ -118,8 +118,12 @@ class FakeJob:
     weights_dir: Path | None = None
     alive_dir: Path | None = None
     log: Path | None = None  # a line "number seed" a trial that was trained to the end
+    away: Path | None = None  # a line "number" a trial begun on another machine than the search's
 
     def run(self, assignment: Assignment, home: Home = HERE) -> Iterator[Evaluation]:
+        if self.away is not None and home is not HERE:
+            with self.away.open("a") as file:
+                file.write(f"{assignment.number}\n")
         if self.faults.get(assignment.number) == "hang at first":
             time.sleep(3600)
         with beating(self.alive_dir, assignment.number, beat_s=0.0, home=home) as on_step:
