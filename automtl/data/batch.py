@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,11 +19,10 @@ from automtl.data.arrow_types import arrow_numbers, is_number, is_text, numpy_nu
 from automtl.data.columns import ColumnError, as_keys, number_array
 from automtl.data.listed import FEW_ROWS, Listed, ListedRows
 
-__all__ = ["Batch", "Coded", "Distinct", "Run", "Shared"]
+__all__ = ["Batch", "Coded", "Distinct", "Shared"]
 
 T = TypeVar("T")
 BEYOND_64 = (pl.UInt64, pl.Int128, pl.UInt128)
-Run = Callable[[Sequence[Callable[[], Any]]], list[Any]]  # calls them all, perhaps at once
 
 
 class Distinct:
@@ -203,11 +202,10 @@ class Batch:
         taken = Batch(self._rows.select(list(names)).take(arrow_numbers(rows)), types=self._types)
         return taken.frame(names)
 
-    def checked(self, steps: Sequence[Callable[[], T]], run: Run | None = None) -> list[T]:
-        """What the steps return, called by `run`; raises the ColumnErrors of all of them as one,
-        with its rows counted in the source."""
-        tried = [partial(_tried, step) for step in steps]
-        results: list[Any] = [step() for step in tried] if run is None else run(tried)
+    def checked(self, steps: Sequence[Callable[[], T]]) -> list[T]:
+        """What the steps return; raises the ColumnErrors of all of them as one, with its rows
+        counted in the source."""
+        results: list[Any] = [_tried(step) for step in steps]
         if errors := [one for one in results if isinstance(one, ColumnError)]:
             at = [self._at_place(one) for one in errors]
             raise ColumnError.at(at, source=self.source, first_row=self.first_row)

@@ -12,8 +12,7 @@ Shapes: N rows of a batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,7 @@ from automtl.config import TrainedOn
 from automtl.data.ahead import ahead
 from automtl.data.arrays import ArrayWriter
 from automtl.data.arrow_memory import system_memory
-from automtl.data.batch import Batch, Run
+from automtl.data.batch import Batch
 from automtl.data.encode import Encoder
 from automtl.data.fit import Gathered, fitted_columns
 from automtl.data.source import FileSource, FrameSource, KeptSource, Source, frame_source
@@ -89,10 +88,10 @@ def encode_rows(
     source = source or open_source(spec)
     splitter = _survey(source, spec, report)
     gathered = Gathered(spec, trained_on=trained_on)
-    with _at_once() as run, spooled(source, source_columns(spec), directory) as (first, second):
+    with spooled(source, source_columns(spec), directory) as (first, second):
         for batch in _reported(first(), "reading", report):
             [side_N] = batch.checked([partial(splitter.sides, batch)])
-            gathered.add(batch, side_N, run)
+            gathered.add(batch, side_N)
         _check_any(gathered.num_read, spec)
         check_split(spec.data.split, gathered.num_rows)
         gathered.check_labels()
@@ -114,7 +113,7 @@ def encode_rows(
             }
             write = _Writing(encoder, splitter, gathered.num_rows, writers)
             for batch in _reported(second(), "encoding", report):
-                write(batch, run)
+                write(batch)
             write.check_complete()
     return Encoded(
         encoder=encoder,
@@ -126,11 +125,11 @@ def encode_rows(
 
 
 def encode_batch(
-    batch: Batch, encoder: Encoder, splitter: Splitter, run: Run | None = None
+    batch: Batch, encoder: Encoder, splitter: Splitter
 ) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
     """The second pass over one batch: by split the rows of each array, in the source's order."""
     [side_N] = batch.checked([partial(splitter.sides, batch)])
-    inputs, labels_NK = encoder.transform(batch, run), encoder.labels(batch)
+    inputs, labels_NK = encoder.transform(batch), encoder.labels(batch)
     rows_N = np.arange(batch.start, batch.start + batch.height, dtype=np.int64)
     whole: dict[str, np.ndarray[Any, Any]] = {
         "ids": inputs.ids_NC,
@@ -167,8 +166,8 @@ class _Writing:
             for split, start in zip(num_rows, starts, strict=False)
         }
 
-    def __call__(self, batch: Batch, run: Run) -> None:
-        for split, arrays in encode_batch(batch, self._encoder, self._splitter, run).items():
+    def __call__(self, batch: Batch) -> None:
+        for split, arrays in encode_batch(batch, self._encoder, self._splitter).items():
             self._left[split] -= len(arrays["rows"])
             if self._left[split] < 0:
                 raise DataError(CHANGED)
@@ -211,31 +210,6 @@ def _reported(batches: Iterator[Batch], step: str, report: Report) -> Iterator[B
     for batch in ahead(batches):
         yield batch
         report(step, batch.done, batch.start + batch.height)
-
-
-@contextmanager
-def _at_once() -> Iterator[Run]:
-    """Calls functions on as many threads as polars uses, which the environment may limit.
-
-    Each thread gets its share of them at once, which takes a quarter of the time that it takes to
-    hand them out one by one.
-    """
-    num_threads = pl.thread_pool_size()
-    shares = [slice(first, None, num_threads) for first in range(num_threads)]
-    with ThreadPoolExecutor(max_workers=num_threads) as pool:
-
-        def run(steps: Sequence[Callable[[], Any]]) -> list[Any]:
-            results: list[Any] = [None] * len(steps)
-            done = pool.map(_call, [steps[share] for share in shares])
-            for share, part in zip(shares, done, strict=True):
-                results[share] = part
-            return results
-
-        yield run
-
-
-def _call(steps: Sequence[Callable[[], Any]]) -> list[Any]:
-    return [step() for step in steps]
 
 
 # ---- raw rows ------------------------------------------------------------------------------

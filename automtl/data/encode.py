@@ -24,7 +24,7 @@ from automtl.config import (
     from_jsonable,
     to_jsonable,
 )
-from automtl.data.batch import Batch, Run
+from automtl.data.batch import Batch
 from automtl.data.columns import check_columns
 from automtl.data.kinds.buckets import Buckets
 from automtl.data.kinds.categorical import categorical_ids
@@ -112,21 +112,19 @@ class Encoder:
         found |= {table: Lookup(keys) for table, keys in self.vocabularies.items()}
         return found | {table: BucketLookup(num) for table, num in self.hashed.items()}
 
-    def transform(self, rows: pl.DataFrame | Batch, run: Run | None = None) -> Inputs:
+    def transform(self, rows: pl.DataFrame | Batch) -> Inputs:
         """The features of any rows; labels are not needed, other columns are ignored.
 
-        `run` calls functions that do not depend on each other. Raises DataError naming the columns
-        that are missing, or a value that is no number.
+        Raises DataError naming the columns that are missing, or a value that is no number.
         """
         batch = rows if isinstance(rows, Batch) else Batch(rows)
         check_columns(self.columns, batch.columns, source="rows to encode")
         ids, numbers = [*self._id_steps(batch)], [*self._number_steps(batch)]
-        made = batch.checked([*ids, *numbers], run)
+        made = batch.checked([*ids, *numbers])
         ids_NC = np.empty((batch.height, self.features.num_id_columns), dtype=np.int32)
         numeric_NF = np.empty((batch.height, self.features.num_number_columns), dtype=np.float32)
-        steps = [*_side_by_side(made[: len(ids)], ids_NC)]
-        steps += _side_by_side(made[len(ids) :], numeric_NF)
-        batch.checked(steps, run)
+        _side_by_side(made[: len(ids)], ids_NC)
+        _side_by_side(made[len(ids) :], numeric_NF)
         return Inputs(ids_NC=ids_NC, numeric_NF=numeric_NF)
 
     def _id_steps(self, batch: Batch) -> Iterator[Step]:
@@ -265,23 +263,17 @@ def _scaled(batch: Batch, scaling: Scaling) -> npt.NDArray[np.float32]:
     return scaled(finite_column(batch, scaling.name), scaling)
 
 
-def _side_by_side(
-    parts: Sequence[npt.NDArray[Any]], out: npt.NDArray[Any]
-) -> Iterator[Callable[[], None]]:
-    """Each fills some rows of `out` with all parts, so that no two threads write to one row."""
+def _side_by_side(parts: Sequence[npt.NDArray[Any]], out: npt.NDArray[Any]) -> None:
+    """Fills the rows of `out` with all parts, so many at a time that they stay in a cache."""
     for start in range(0, len(out), PART_ROWS):
-        yield partial(_fill, parts, out, slice(start, start + PART_ROWS))
-
-
-def _fill(parts: Sequence[npt.NDArray[Any]], out: npt.NDArray[Any], rows: slice) -> None:
-    column = 0
-    for part in parts:
-        if part.ndim == 1:
-            out[rows, column] = part[rows]
-            column += 1
-        else:
-            out[rows, column : column + part.shape[1]] = part[rows]
-            column += part.shape[1]
+        rows, column = slice(start, start + PART_ROWS), 0
+        for part in parts:
+            if part.ndim == 1:
+                out[rows, column] = part[rows]
+                column += 1
+            else:
+                out[rows, column : column + part.shape[1]] = part[rows]
+                column += part.shape[1]
 
 
 def _read_vocabularies(path: Path, tables: Sequence[Table]) -> dict[str, pl.Series]:

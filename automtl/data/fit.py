@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from automtl.config import CategoricalFeature, FeatureSchema, SequenceFeature, Table, TrainedOn
-from automtl.data.batch import Batch, Run
+from automtl.data.batch import Batch
 from automtl.data.columns import check_columns
 from automtl.data.encode import Encoder
 from automtl.data.expression import label_columns
@@ -112,16 +112,15 @@ class Gathered:
         plain: list[_Fit] = [*self._categorical, *self._numeric, *self._buckets, *self._sequence]
         return [*plain, *self._calendar, *self._age, *self._dense, self._weights]
 
-    def add(self, batch: Batch, side_N: Sides, run: Run | None = None) -> None:
+    def add(self, batch: Batch, side_N: Sides) -> None:
         """Adds the rows of a batch; `side_N` says of each which side it is on.
 
-        `run` calls functions that do not depend on each other, in whatever order. Raises DataError
-        with all columns that do not fit what the spec says of them.
+        Raises DataError with all columns that do not fit what the spec says of them.
         """
         rows = rows_on(side_N, *self._learned)
         steps: list[Callable[[], Any]] = [partial(one.add, batch, rows) for one in self._features]
         steps.append(partial(label_matrix, batch, self._label_columns, self._tasks))
-        labels_NK: npt.NDArray[np.float32] = batch.checked(steps, run)[-1]
+        labels_NK: npt.NDArray[np.float32] = batch.checked(steps)[-1]
         self._sample.add(batch, rows)
         for side, split in enumerate(SPLITS):
             here = rows_on(side_N, side)
