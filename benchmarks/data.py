@@ -1,8 +1,8 @@
 """How fast are rows encoded, in how much memory, and how fast do they come back from the cache?
 
-    python benchmarks/data.py --rows 5000000 20000000
+    python benchmarks/data.py --rows 5000000 20000000 [--format csv]
 
-Generated rows: 30 columns in 40 daily Parquet files (zstd, row groups of 125,000), 17 integer id
+Generated rows: 30 columns in 40 daily files (Parquet: zstd, row groups of 125,000), 17 integer id
 columns with Zipf frequencies (10 to 2,000,000 ids, one of 64-bit hashes), 3 of text, 7 of numbers,
 2 labels and the day, by which they are split. Each job runs in a process of its own; its peak is
 VmHWM, the most memory that it ever had, its times the best of `--repeats`. CPU seconds are those of
@@ -47,9 +47,10 @@ STEPS = {
     "fingerprint of the files": "fingerprint",
 }
 JOBS = ("encode", "polars", "pyarrow", "batches", "labels")
+FORMATS = ("parquet", "csv")
 
 
-def write_rows(folder: Path, num_rows: int) -> None:
+def write_rows(folder: Path, num_rows: int, kind: str) -> None:
     """Daily files; nothing if they are there."""
     import polars as pl
 
@@ -74,7 +75,10 @@ def write_rows(folder: Path, num_rows: int) -> None:
         columns |= {"click": click, "buy": click & (rng.random(count) < 0.1)}
         columns["day"] = np.full(count, 20220401 + day, dtype=np.int32)
         frame = pl.DataFrame(columns).with_columns(pl.col(LABELS).cast(pl.Int8))
-        frame.write_parquet(folder / f"{day:02}.parquet", row_group_size=min(count, GROUP_ROWS))
+        if kind == "csv":
+            frame.write_csv(folder / f"{day:02}.csv")
+        else:
+            frame.write_parquet(folder / f"{day:02}.parquet", row_group_size=min(count, GROUP_ROWS))
     (folder / "done").touch()
 
 
@@ -127,17 +131,26 @@ def polars(folder: Path) -> dict[str, float]:
     import polars as pl
 
     began = clocks()
-    for file in sorted(folder.glob("*.parquet")):
-        pl.read_parquet(file, columns=columns_read(), hive_partitioning=False)
+    for file in files(folder):
+        if file.suffix == ".csv":
+            pl.read_csv(file, columns=columns_read())
+        else:
+            pl.read_parquet(file, columns=columns_read(), hive_partitioning=False)
     return passed("read", began, clocks())
 
 
 def pyarrow(folder: Path) -> dict[str, float]:
+    import pyarrow.csv as pc
     import pyarrow.parquet as pq
 
+    wanted = pc.ConvertOptions(include_columns=columns_read())
     began = clocks()
-    for file in sorted(folder.glob("*.parquet")):
-        for _ in pq.ParquetFile(file).iter_batches(1 << 16, columns=columns_read()):
+    for file in files(folder):
+        if file.suffix == ".csv":
+            batches = pc.open_csv(file, convert_options=wanted)
+        else:
+            batches = pq.ParquetFile(file).iter_batches(1 << 16, columns=columns_read())
+        for _ in batches:
             pass
     return passed("read", began, clocks())
 
@@ -147,7 +160,12 @@ def labels(folder: Path) -> dict[str, float]:
     from sklearn.preprocessing import LabelEncoder, MinMaxScaler
 
     began = clocks()
-    frame = pd.concat([pd.read_parquet(file) for file in sorted(folder.glob("*.parquet"))])
+    frame = pd.concat(
+        [
+            pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+            for file in files(folder)
+        ]
+    )
     for name in CATEGORICAL:
         frame[name] = LabelEncoder().fit_transform(frame[name])
     frame[NUMERIC] = MinMaxScaler().fit_transform(frame[NUMERIC].fillna(0))
@@ -190,7 +208,7 @@ def spec_of(folder: Path):
             "version": 1,
             "name": "data",
             "data": {
-                "path": str(folder / "*.parquet"),
+                "path": str(folder / f"*{files(folder)[0].suffix}"),
                 "split": {"time": "day"},
                 "categorical": CATEGORICAL,
                 "numeric": NUMERIC,
@@ -200,6 +218,10 @@ def spec_of(folder: Path):
             "space": {"sharing": [{"family": "shared_bottom"}]},
         }
     )
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.name != "done")
 
 
 def columns_read() -> list[str]:
@@ -240,6 +262,7 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--folder", type=Path, default=Path("/tmp/automtl-benchmark-data"))
+    parser.add_argument("--format", choices=FORMATS, default="parquet")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--skip", nargs="*", default=[], choices=JOBS)
     parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
@@ -250,21 +273,21 @@ def main() -> None:
         print(json.dumps(took | {"peak": int(peak[1]) / 1e6 if peak else 0.0}))
         return
     for num_rows in options.rows:
-        folder = options.folder / str(num_rows)
-        write_rows(folder, num_rows)
+        folder = options.folder / f"{num_rows}-{options.format}"
+        write_rows(folder, num_rows, options.format)
         found = {
             job: measured(job, folder, options.folder / "cache", options.repeats)
             for job in JOBS
             if job not in options.skip
         }
-        print(table(num_rows, found), flush=True)
+        print(table(f"{num_rows:,} rows of {options.format}", num_rows, found), flush=True)
 
 
-def table(num_rows: int, found: dict[str, dict[str, float]]) -> str:
+def table(title: str, num_rows: int, found: dict[str, dict[str, float]]) -> str:
     ours = found["encode"]
     first = added(ours, "times", "pass 1")
     both = added(ours, "times", "pass 1", "pass 2")
-    lines = [f"\n**{num_rows:,} rows**, {ours['GB']:.2f} GB encoded\n"]
+    lines = [f"\n**{title}**, {ours['GB']:.2f} GB encoded\n"]
     lines += [
         "| | s | CPU s | rows/s | ours takes, s | CPU s | peak GB |",
         "|---|---|---|---|---|---|---|",

@@ -105,7 +105,7 @@ class Batch:
         else:
             self.height, self.columns = rows.num_rows, rows.schema.names
         self.source, self.first_row, self.start, self.done = source, first_row, start, done
-        self._places = places
+        self.places = places
 
     def __getitem__(self, name: str) -> pl.Series:
         """A column as it is in the source."""
@@ -142,8 +142,9 @@ class Batch:
         if not isinstance(self._rows, pa.RecordBatch):
             return self[name].rechunk().to_arrow()
         array = self._rows.column(name)
-        of = array.type if self._types is None else self._types.field(name).type
-        return array if array.type == of else array.cast(of)
+        if self._types is None or not pa.types.is_integer(array.type):
+            return array
+        return array.cast(self._types.field(name).type)
 
     def coded(self, name: str) -> Coded | None:
         """A column of text by its distinct values; None for a column of another type."""
@@ -244,9 +245,8 @@ class Batch:
         )
 
     def _at_place(self, error: ColumnError) -> ColumnError:
-        if self._places is None:
+        if (places := self.places) is None:
             return error
-        places = self._places
         return ColumnError(
             [
                 one if one.row is None else replace(one, row=int(places[one.row]))

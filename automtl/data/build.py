@@ -27,7 +27,7 @@ from automtl.data.arrays import ArrayWriter
 from automtl.data.arrow_memory import system_memory
 from automtl.data.batch import Batch
 from automtl.data.encode import Encoder
-from automtl.data.fit import Gathered, fitted_columns
+from automtl.data.fit import Gathered, fitted_columns, number_columns
 from automtl.data.source import FileSource, FrameSource, KeptSource, Source, frame_source
 from automtl.data.split import (
     SPLITS,
@@ -38,7 +38,7 @@ from automtl.data.split import (
     rows_on,
     split_column,
 )
-from automtl.data.spool import spooled
+from automtl.data.spool import Passes, spooled
 from automtl.data.synthetic import generate
 from automtl.data.times import TimeCounts
 from automtl.data.where import Where
@@ -86,10 +86,16 @@ def encode_rows(
     label that is not 0 or 1, a label that never changes in train or valid, an empty split.
     """
     source = source or open_source(spec)
-    splitter = _survey(source, spec, report)
     gathered = Gathered(spec, trained_on=trained_on)
-    with spooled(source, source_columns(spec), directory) as (first, second):
-        for batch in _reported(first(), "reading", report):
+    with spooled(
+        source,
+        source_columns(spec),
+        directory,
+        categories=list(spec.data.categorical),
+        numbers=number_columns(spec),
+    ) as passes:
+        splitter = _survey(source, passes, spec, report)
+        for batch in _reported(passes.batches(), "reading", report):
             [side_N] = batch.checked([partial(splitter.sides, batch)])
             gathered.add(batch, side_N)
         _check_any(gathered.num_read, spec)
@@ -112,7 +118,7 @@ def encode_rows(
                 for name, dtype in arrays.items()
             }
             write = _Writing(encoder, splitter, gathered.num_rows, writers)
-            for batch in _reported(second(), "encoding", report):
+            for batch in _reported(passes.batches(), "encoding", report):
                 write(batch)
             write.check_complete()
     return Encoded(
@@ -179,17 +185,18 @@ class _Writing:
             raise DataError(CHANGED)
 
 
-def _survey(source: Source, spec: Spec, report: Report) -> Splitter:
+def _survey(source: Source, passes: Passes, spec: Spec, report: Report) -> Splitter:
     """What says the side of each row, after a pass over what it must know of all rows."""
     split, num_rows = spec.data.split, source.num_rows()
     times = None
     if (column := needs_survey(split)) is not None:
         times = TimeCounts(column)
-        for batch in _reported(source.batches([column]), "looking at times", report):
+        for batch in _reported(passes.column(column), "looking at times", report):
             batch.checked([partial(times.add, batch)])
             num_rows = batch.start + batch.height
     elif num_rows is None and split_column(split) is None:
-        for batch in _reported(source.batches(source_columns(spec)[:1]), "counting rows", report):
+        first, *_ = source_columns(spec)
+        for batch in _reported(passes.column(first), "counting rows", report):
             num_rows = batch.start + batch.height
     if num_rows == 0:
         _check_any(0, spec)

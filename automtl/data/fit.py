@@ -30,7 +30,7 @@ from automtl.data.kinds.sequence import SequenceFit
 from automtl.data.kinds.time import AgeFit, CalendarFit, TimeColumn
 from automtl.data.labels import LabelStats, label_matrix
 from automtl.data.sample import RowSample
-from automtl.data.split import SPLITS, TRAIN, rows_on, sides_of
+from automtl.data.split import SPLITS, TRAIN, rows_on, sides_of, split_column
 from automtl.data.vocabulary import FIRST_ID
 from automtl.data.weights import WeightFit, weight_columns
 from automtl.errors import DataError
@@ -38,7 +38,7 @@ from automtl.errors import DataError
 if TYPE_CHECKING:
     from automtl.spec.schema import Spec
 
-__all__ = ["Gathered", "fit_encoder", "fitted_columns"]
+__all__ = ["Gathered", "fit_encoder", "fitted_columns", "number_columns"]
 
 Sides = npt.NDArray[np.int8]
 
@@ -236,10 +236,21 @@ class Gathered:
 
 def fitted_columns(spec: Spec) -> list[str]:
     """The columns that are read for features, labels and weights, each once."""
-    names = [*spec.data.feature_columns]
-    names += [name for task in spec.tasks.values() for name in label_columns(task.label)]
-    names += [name for name in weight_columns(spec) if name is not None]
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys([*spec.data.feature_columns, *_target_columns(spec)]))
+
+
+def number_columns(spec: Spec) -> list[str]:
+    """The columns that are read as numbers and as nothing else."""
+    data, others = spec.data, {*_target_columns(spec), split_column(spec.data.split)}
+    others |= {*data.categorical, *data.sequence, *data.time, *data.dense}
+    others |= {one.age_at for one in data.time.values()}
+    return [name for name in data.numeric if name not in others]
+
+
+def _target_columns(spec: Spec) -> list[str]:
+    """Those of labels and weights."""
+    names = [name for task in spec.tasks.values() for name in label_columns(task.label)]
+    return names + [name for name in weight_columns(spec) if name is not None]
 
 
 def fit_encoder(frame: pl.DataFrame, spec: Spec) -> Encoder:

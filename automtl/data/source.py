@@ -34,6 +34,10 @@ class Source(Protocol):
     def pays_to_spool(self) -> bool:
         """Whether who reads them twice should keep them unpacked in between (see `spool.py`)."""
 
+    @property
+    def is_columnar(self) -> bool:
+        """Whether some of the columns are read in less time than all of them."""
+
     def num_rows(self) -> int | None:
         """Where that is known without reading them."""
 
@@ -47,7 +51,7 @@ class Source(Protocol):
 class FrameSource:
     """Rows in memory; `place` is how errors call them."""
 
-    pays_to_spool = False
+    pays_to_spool, is_columnar = False, True
 
     def __init__(self, frame: pl.DataFrame, place: str) -> None:
         self._frame, self._place = frame, place
@@ -85,22 +89,23 @@ class FileSource:
     nothing to tell; see `KeptSource` for the rest.
     """
 
+    pays_to_spool = True
+
     def __init__(
         self, files: Sequence[Place], *, encoding: str = UTF8, where: Where | None = None
     ) -> None:
         self._files, self._encoding, self._where = files, encoding, where
 
     @property
-    def pays_to_spool(self) -> bool:
-        """Not of text: that would take more of the disk than the rows when they are encoded, and
-        hardly less time."""
+    def is_columnar(self) -> bool:
+        """Not with text files, whose rows are taken apart as a whole."""
         return all(separator(file) is None for file in self._files)
 
     def digests(self) -> list[str]:
         return [part for file in self._files for part in stamp(file)]
 
     def num_rows(self) -> int | None:
-        if any(separator(file) is not None for file in self._files):
+        if not self.is_columnar:
             return None
         return sum(parquet_num_rows(file) for file in self._files)
 
@@ -179,7 +184,7 @@ class KeptSource:
 
     def __init__(self, source: Source, where: Where) -> None:
         self._source, self._where = source, where
-        self.pays_to_spool = source.pays_to_spool
+        self.pays_to_spool, self.is_columnar = source.pays_to_spool, source.is_columnar
         self.num_all = 0
 
     def digests(self) -> list[str]:

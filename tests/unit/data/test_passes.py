@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from support.data_spec import make_spec
 
-from automtl.data import arrays, key_counts, row_hash, source, vocabulary
+from automtl.data import arrays, delimited, key_counts, row_hash, source, vocabulary
 from automtl.data.ahead import ahead
 from automtl.data.arrays import ArrayWriter
 from automtl.data.batch import Batch
@@ -124,6 +124,49 @@ def test_an_error_names_the_file_and_the_row_in_it_whatever_the_batch(tmp_path, 
     )
     with pytest.raises(DataError, match=found):
         open_data(make_spec(DATA, TASKS, base_dir=tmp_path))
+
+
+FLAT = {**DATA, "path": "*", "sequence": {}}
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: next(iter(split)))
+@pytest.mark.parametrize("where", [None, "age > -1"])
+def test_text_files_become_what_the_same_rows_in_parquet_become(
+    tmp_path, monkeypatch, split, where
+):
+    monkeypatch.setattr(delimited, "BLOCK", 4000)  # several batches
+    opened = []
+    for kind in ("csv", "parquet"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        for number in range(2):
+            flat = rows(seed=number).drop("seen").with_columns(day=pl.col("day") + number)
+            getattr(flat, f"write_{kind}")(folder / f"{number}.{kind}")
+        data = {**FLAT, "split": split, "where": where}
+        opened.append(open_data(make_spec(data, TASKS, base_dir=folder)))
+    text, parquet = opened
+    assert text.num_rows == parquet.num_rows
+    for side in ("train", "valid", "test"):
+        for name in ("ids_NC", "numeric_NF", "labels_NK"):
+            of_text, of_parquet = (getattr(data.rows(side), name) for data in opened)
+            np.testing.assert_array_equal(of_text, of_parquet)
+        np.testing.assert_array_equal(text.source_rows(side), parquet.source_rows(side))
+
+
+@pytest.mark.parametrize("where", [None, "day > 9"])
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: next(iter(split)))
+def test_an_error_names_the_row_of_a_text_file_in_whichever_pass(
+    tmp_path, monkeypatch, split, where
+):
+    monkeypatch.setattr(delimited, "BLOCK", 4000)
+    frame = rows().drop("seen")
+    frame.write_csv(tmp_path / "0.csv")
+    age = pl.when(pl.int_range(pl.len()) == 140).then(pl.lit("old")).otherwise("age")
+    frame.with_columns(age=age).write_csv(tmp_path / "1.csv")
+    data = {**FLAT, "split": split, "where": where}
+    found = r"1\.csv: column 'age', row 140 \(counted from 0\): 'old' is not a number; name the"
+    with pytest.raises(DataError, match=found):
+        open_data(make_spec(data, TASKS, base_dir=tmp_path))
 
 
 # ---- keys ------------------------------------------------------------------------------------

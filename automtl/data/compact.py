@@ -1,0 +1,118 @@
+"""Rows in few bytes: integers as narrow as they are small, the text of text files as what it means.
+
+A `Batch` widens integers again where it is asked for them (`Batch.integers` takes them as they
+lie). What does not fit stays as it is.
+
+Shapes: N rows of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from automtl.data.arrow_types import arrow_numbers, is_text, numpy_numbers
+from automtl.data.batch import Batch
+from automtl.data.columns import ColumnError
+
+__all__ = ["Compact", "places_of"]
+
+PLACE = "automtl:place"  # of each row in its source, beside its columns
+NARROW = (np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.int32))
+LIMITS = [(np.iinfo(one).min, np.iinfo(one).max) for one in NARROW]
+
+
+class Compact:
+    """Batches of one source, one after the other; `categories` are kept by their distinct values,
+    `numbers` as numbers, where they are text."""
+
+    def __init__(self, *, categories: Sequence[str], numbers: Sequence[str]) -> None:
+        self._categories, self._numbers = frozenset(categories), frozenset(numbers)
+        # of each column: the place in NARROW of its integers, and of what says its distinct values
+        self._narrow: dict[str, int] = {}
+        self._codes: dict[str, int] = {}
+
+    def parsed(self, batch: Batch) -> Batch:
+        """The batch with plain text as what it is taken for."""
+        rows = batch.arrow()
+        text = [field.name for field in rows.schema if is_text(field.type)]
+        if not (self._categories | self._numbers).intersection(text):
+            return batch
+        arrays = [
+            self._parsed(batch, name) if name in text else rows.column(name)
+            for name in batch.columns
+        ]
+        return batch.with_rows(
+            pa.RecordBatch.from_arrays(arrays, names=batch.columns),
+            start=batch.start,
+            done=batch.done,
+            places=batch.places,
+        )
+
+    def _parsed(self, batch: Batch, name: str) -> pa.Array:
+        text = batch.arrow().column(name)
+        if name in self._categories:
+            return text.dictionary_encode()
+        numbers = _numbers(batch, name) if name in self._numbers else None
+        return text if numbers is None else numbers
+
+    def narrowed(self, batch: Batch) -> pa.RecordBatch:
+        """The rows with integers in as few bytes as those of the column needed so far, and their
+        places in the source where some were left out."""
+        rows, names = batch.arrow(), list(batch.columns)
+        arrays = [self._narrow_array(name, rows.column(name)) for name in names]
+        if batch.places is not None:
+            names.append(PLACE)
+            arrays.append(self._narrow_array(PLACE, arrow_numbers(batch.places)))
+        return pa.RecordBatch.from_arrays(arrays, names=names)
+
+    def _narrow_array(self, name: str, array: pa.Array) -> pa.Array:
+        """Of integers, as long as none of the column was missing; others as they are."""
+        if pa.types.is_dictionary(array.type):
+            return self._narrow_codes(name, array)
+        if not pa.types.is_integer(array.type):
+            return array
+        if array.null_count:
+            self._narrow[name] = len(NARROW)
+            return array
+        values_N = numpy_numbers(array)
+        place = self._narrow.get(name, 0)
+        if place < len(NARROW):
+            place = max(place, _narrowest(int(values_N.min()), int(values_N.max())))
+            self._narrow[name] = place
+        if place == len(NARROW) or NARROW[place].itemsize >= values_N.itemsize:
+            return array
+        return arrow_numbers(values_N.astype(NARROW[place]))
+
+    def _narrow_codes(self, name: str, array: pa.DictionaryArray) -> pa.DictionaryArray:
+        """Text by its distinct values, which of them a row holds told in as few bytes."""
+        place = max(self._codes.get(name, 0), _narrowest(0, max(0, len(array.dictionary) - 1)))
+        self._codes[name] = place
+        codes = array.indices.cast(pa.from_numpy_dtype(NARROW[place]))
+        return pa.DictionaryArray.from_arrays(codes, array.dictionary, safe=False)
+
+
+def places_of(rows: pa.RecordBatch) -> npt.NDArray[np.int64] | None:
+    """The places [N] that `narrowed` has put beside the rows."""
+    if PLACE not in rows.schema.names:
+        return None
+    return numpy_numbers(rows.column(PLACE)).astype(np.int64)
+
+
+def _numbers(batch: Batch, name: str) -> pa.Array | None:
+    """Text as numbers, NaN for missing; None where one is no finite number: who asks for them tells
+    that with the text as it stands there."""
+    try:
+        numbers_N = batch.numbers(name, hint="")
+    except ColumnError:
+        return None
+    return None if np.isinf(numbers_N).any() else arrow_numbers(numbers_N)
+
+
+def _narrowest(low: int, high: int) -> int:
+    """The place in NARROW of what holds all from `low` to `high`, behind them where none does."""
+    fits = [lowest <= low and high <= highest for lowest, highest in LIMITS]
+    return fits.index(True) if any(fits) else len(NARROW)
