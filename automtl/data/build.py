@@ -2,9 +2,9 @@
 
 The first pass gathers what the encoder follows from (`fit.py`), the second encodes each batch and
 writes it where its rows belong: train, then valid, then test, each in the order of the source. The
-second has the rows of Parquet files from a scratch file that the first leaves (`spool.py`). A split
-by time, or at random over text files, is preceded by a pass over one column. What is held in memory
-is some batches and what is gathered, whatever the number of rows.
+second has the rows of files from a scratch file that the first leaves (`spool.py`). A split by
+time, or at random over text files, is preceded by a pass over one column. What is held in memory is
+some batches and what is gathered, whatever the number of rows.
 
 Shapes: N rows of a batch.
 """
