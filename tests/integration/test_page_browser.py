@@ -189,7 +189,7 @@ def test_a_click_on_a_row_of_the_table_pins_its_trial(driver, address, study):
 
 def test_an_address_opens_the_same_trial_again_and_back_leads_to_the_one_before(driver, address):
     driver.get(f"{address}#t0042")
-    assert text_of(driver, "#panel-id") == "t0042"
+    until(driver, "document.getElementById('panel-id')?.textContent === 't0042'")
     driver.refresh()  # it may come back while the old page goes
     until(driver, "document.getElementById('panel-id')?.textContent === 't0042'")
     driver.execute_script("location.hash = 't0007'")
