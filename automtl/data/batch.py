@@ -142,9 +142,9 @@ class Batch:
         if not isinstance(self._rows, pa.RecordBatch):
             return self[name].rechunk().to_arrow()
         array = self._rows.column(name)
-        if self._types is None or not pa.types.is_integer(array.type):
-            return array
-        return array.cast(self._types.field(name).type)
+        of = array.type if self._types is None else self._types.field(name).type
+        is_narrow = pa.types.is_integer(array.type) and array.type != of
+        return array.cast(of) if is_narrow else array
 
     def coded(self, name: str) -> Coded | None:
         """A column of text by its distinct values; None for a column of another type."""

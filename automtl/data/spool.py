@@ -45,7 +45,8 @@ def spooled(
     numbers: Sequence[str] = (),
 ) -> Iterator[Passes]:
     """Passes over the rows of `source`, those after the first from the disk of `directory` if that
-    pays. `categories` and `numbers` are columns that are read as nothing else.
+    pays. `categories` are columns of categories, `numbers` those that are read as nothing but
+    numbers.
 
     OSError where there is no space.
     """

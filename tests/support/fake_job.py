@@ -121,9 +121,8 @@ class FakeJob:
     away: Path | None = None  # a line "number" a trial begun on another machine than the search's
 
     def run(self, assignment: Assignment, home: Home = HERE) -> Iterator[Evaluation]:
-        if self.away is not None and home is not HERE:
-            with self.away.open("a") as file:
-                file.write(f"{assignment.number}\n")
+        if home is not HERE:
+            _add_line(self.away, f"{assignment.number}")
         if self.faults.get(assignment.number) == "hang at first":
             time.sleep(3600)
         with beating(self.alive_dir, assignment.number, beat_s=0.0, home=home) as on_step:
@@ -164,9 +163,13 @@ class FakeJob:
         if self.weights_dir is not None:
             path = self.weights_dir / f"t{assignment.number:04d}.safetensors"
             path.write_bytes(b"weights")
-        if self.log is not None:
-            with self.log.open("a") as file:
-                file.write(f"{assignment.number} {assignment.seed}\n")
+        _add_line(self.log, f"{assignment.number} {assignment.seed}")
+
+
+def _add_line(file: Path | None, line: str) -> None:
+    if file is not None:
+        with file.open("a") as opened:
+            opened.write(f"{line}\n")
 
 
 def _fill_memory(num_gib: int = 8) -> None:
