@@ -38,7 +38,7 @@ DRIVER_ENVIRONMENT: Mapping[str, str] = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a failure is a row of the study
 }
 # none ahead of time: Tune's trials have an environment of their own, which those would not fit
-NO_SPARE_WORKERS = {"RAY_enable_worker_prestart": "0"}
+NO_SPARE_WORKERS = {"RAY_prestart_worker_first_driver": "0"}
 
 
 @contextmanager
