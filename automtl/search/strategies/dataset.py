@@ -1,6 +1,6 @@
 """What a surrogate learns from a history.
 
-Shapes: N trials, M objectives.
+Shapes: N evaluations, M objectives.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automtl import pareto
-from automtl.search.strategies.base import Observation
+from automtl.search.strategies.base import Observation, Rung
 
 __all__ = ["MAX_POINTS", "Dataset", "learnable", "prefix", "violations"]
 
@@ -24,32 +24,34 @@ GROWTH = 1.1
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Trials and their losses_NM, none above `ceiling_M`."""
+    """Evaluations: whose they are, after which share_N of the training, and the losses_NM, none
+    above `ceiling_M`."""
 
     trials: tuple[Observation, ...]
+    share_N: Floats
     losses_NM: Floats
     ceiling_M: Floats
 
 
 def learnable(history: Sequence[Observation]) -> Dataset:
-    """Complete trials, and stopped ones with the losses of their last rung.
+    """All evaluations of complete trials and of stopped ones: what a trial had on its way says how
+    trainings go on, and so what a stopped one would have come to.
 
-    These are too high by what the rest of the training would have brought. Six searches with rungs
-    found .785 of the front so, .762 with the median gain of complete trials taken off (worse in 3
-    of 6) and .748 without stopped trials (worse in 5 of 6): few and noisy. Of more than
-    `MAX_POINTS` trials the best half stays, by layers of dominance, and an even choice of others.
+    Of more than `MAX_POINTS` the best half stays, by layers of dominance, and an even choice of
+    others.
     """
-    found = []
-    for one in history:
-        if one.state == "complete" and one.losses is not None:
-            found.append((one, one.losses))
-        elif one.state == "pruned" and one.rungs:
-            found.append((one, one.rungs[-1].losses))
-    losses_NM = np.array([losses for _, losses in found])
+    found = [
+        (one, rung)
+        for one in history
+        if one.state in ("complete", "pruned")
+        for rung in (*one.rungs, *([Rung(share=1.0, losses=one.losses)] if one.losses else []))
+    ]
+    losses_NM = np.array([rung.losses for _, rung in found])
     ceiling_M = _ceiling(losses_NM)
     keep = _informative(losses_NM)
     return Dataset(
         trials=tuple(found[i][0] for i in keep),
+        share_N=np.array([found[i][1].share for i in keep]),
         losses_NM=np.minimum(losses_NM[keep], ceiling_M),
         ceiling_M=ceiling_M,
     )
@@ -60,12 +62,14 @@ def violations(data: Dataset, name: str) -> Dataset:
 
     It is squashed: a cost spans powers of ten, and only the sign is asked for in the end.
     """
-    known = tuple(one for one in data.trials if name in one.violations)
+    trials = {one.number: one for one in data.trials}
+    known = tuple(one for one in trials.values() if name in one.violations)
     value_N1 = np.array([one.violations[name] for one in known]).reshape(-1, 1)
     unit = float(np.median(np.abs(value_N1))) if known else 1.0
     squashed_N1 = np.arcsinh(value_N1 / (unit or 1.0))
     return Dataset(
         trials=known,
+        share_N=np.ones(len(known)),
         losses_NM=squashed_N1,
         ceiling_M=np.full(1, np.inf),
     )

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from automtl.search.strategies.base import Observation, SearchSpace
 from automtl.search.strategies.unit import is_ordered, place, snap, value_at
@@ -77,10 +76,6 @@ class Points:
                 self._places[one.number] = self._place(one.params)
         units_ND = np.array([self._places[one.number] for one in trials])
         return units_ND.reshape(len(trials), len(self.names))
-
-    def rows(self, trials: Sequence[Observation]) -> Tensor:
-        """rows_NE of what was tried."""
-        return torch.from_numpy(self.embedded(self.of(trials)))
 
     def _place(self, params: Mapping[str, Any]) -> Floats:
         units_D = self._middle_D.copy()

@@ -1,13 +1,20 @@
 """Expected hypervolume improvement under Gaussian processes.
 
 One process an objective, and one a constraint that was broken, over the flattened space
-(`points.py`). Lengths and noise are fitted anew when a tenth more trials have ended; a proposal
+(`points.py`) and the share of the training after which losses were seen, which is a knob like
+others to them, but that a candidate's is always 1 (Kandasamy et al. 2017, "Multi-fidelity Bayesian
+optimisation with continuous approximations"). So what trials had on their way counts, for what it
+says of the end. Lengths and noise are fitted anew when a tenth more trials have ended; a proposal
 costs tens of milliseconds. A trial that runs counts as one that came to its expectation
 (Ginsbourger et al. 2010, "kriging believer"), so that no two explore the same place.
+
+Shapes: N evaluations, R running trials, F points of a front, C candidates, D knobs, E columns of
+the embedding.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -37,6 +44,7 @@ __all__ = ["Posterior"]
 Floats = npt.NDArray[np.float64]
 
 MIN_FITTED = 3  # trials that lengths can be fitted to
+UNIT_SHARE = 1 / 27  # of the training: this and its end are as far apart as the ends of a knob
 
 
 class Posterior:
@@ -74,7 +82,7 @@ class Posterior:
         front = np.flatnonzero(pareto.pareto_front(seen_NM))
         running = [one for one in history if one.state == "running"]
         if running:
-            running_RE = points.rows(running)
+            running_RE = _rows(points, points.of(running))
             believed_MR, _ = model(running_RE)
             model = model.given(running_RE, believed_MR)
             seen_NM = np.vstack([seen_NM, believed_MR.T.numpy()])
@@ -88,7 +96,7 @@ class Posterior:
             limits.append((self._process(name, points, fitted, known), zero))
 
         def score(units_CD: Floats) -> Floats:
-            rows_CE = _tensor(points.embedded(points.canonical(units_CD)))
+            rows_CE = _rows(points, points.canonical(units_CD))
             gain_C = expected_improvement(*model(rows_CE), low_KM, high_KM)
             for limit, zero in limits:
                 mean_1C, std_1C = limit(rows_CE)
@@ -107,11 +115,13 @@ class Posterior:
     def _process(self, name: str, points: Points, first: Dataset, data: Dataset) -> Process:
         """What `data` says, with lengths and noise fitted to `first`."""
         key = [(one.number, one.state) for one in first.trials]
+        # the share of the training is the last knob
+        knob_E = torch.cat([points.knob_E, torch.tensor([len(points.names)])])
         if self._fits.get(name, (None, None))[0] != key:
-            rows_NE = points.rows(first.trials)
-            self._fits[name] = key, fit(rows_NE, points.knob_E, _targets(first))
-        rows_NE = points.rows(data.trials)
-        return condition(self._fits[name][1], rows_NE, points.knob_E, _targets(data))
+            rows_NE = _rows(points, points.of(first.trials), first.share_N)
+            self._fits[name] = key, fit(rows_NE, knob_E, _targets(first))
+        rows_NE = _rows(points, points.of(data.trials), data.share_N)
+        return condition(self._fits[name][1], rows_NE, knob_E, _targets(data))
 
 
 class _Scale:
@@ -125,6 +135,14 @@ class _Scale:
     def apply(self, values_NM: Floats) -> Floats:
         scaled_NM: Floats = (values_NM - self.mean_M) / self.spread_M
         return scaled_NM
+
+
+def _rows(points: Points, units_ND: Floats, share_N: Floats | None = None) -> Tensor:
+    """rows_NE: where points lie, and how far they are trained (None: to the end) by the logarithm:
+    0 at the end and 1 at `UNIT_SHARE`."""
+    share_N = np.ones(len(units_ND)) if share_N is None else share_N
+    trained_N1 = np.log(share_N)[:, None] / math.log(UNIT_SHARE)
+    return _tensor(np.hstack([points.embedded(units_ND), trained_N1]))
 
 
 def reference(losses_NM: Floats, number: int) -> Floats:

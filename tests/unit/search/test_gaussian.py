@@ -130,16 +130,48 @@ def test_a_long_front_is_thinned_out() -> None:
 # ---- what it learns from ---------------------------------------------------------------------
 
 
-def test_stopped_trials_count_with_what_was_seen_of_them() -> None:
-    stopped = Observation(
-        number=5,
-        state="pruned",
-        params=trials(1)[0].params,
-        rungs=(Rung(share=1 / 9, losses=(9.0, 9.0)), Rung(share=1 / 3, losses=(1.0, 2.0))),
-    )
-    data = learnable([*trials(5), stopped])
-    assert data.trials[-1] is stopped
-    np.testing.assert_allclose(data.losses_NM[-1], (1.0, 2.0))
+RUNGS = (Rung(share=1 / 9, losses=(2.0, 2.0)), Rung(share=1 / 3, losses=(1.0, 2.0)))
+
+
+@pytest.mark.parametrize(
+    ("ended", "seen"),
+    [
+        ({"state": "pruned"}, [(1 / 9, 2.0, 2.0), (1 / 3, 1.0, 2.0)]),
+        (
+            {"state": "complete", "losses": (0.5, 1.0)},
+            [(1 / 9, 2.0, 2.0), (1 / 3, 1.0, 2.0), (1.0, 0.5, 1.0)],
+        ),
+        ({"state": "failed"}, []),
+        ({"state": "running"}, []),
+    ],
+)
+def test_ended_trials_count_with_all_that_was_seen_of_them(
+    ended: dict[str, Any], seen: list[tuple[float, ...]]
+) -> None:
+    one = Observation(number=5, params=trials(1)[0].params, rungs=RUNGS, **ended)
+    data = learnable([*trials(5), one])
+    of_it = [n for n, trial in enumerate(data.trials) if trial is one]
+    assert data.share_N[of_it].tolist() == [share for share, *_ in seen]
+    assert data.losses_NM[of_it].tolist() == [list(losses) for _, *losses in seen]
+
+
+def test_what_trials_had_on_their_way_says_what_stopped_ones_would_have_come_to() -> None:
+    """A loss at the rung is twice that at the end and one more; the stopped trials were the
+    best by far at theirs, and no complete one has had such a rate."""
+    domain = FloatRange(0.0, 1.0)
+
+    def trial(number: int, lr: float, **ended: Any) -> Observation:
+        rung = Rung(share=1 / 9, losses=(2 * (lr - 0.9) ** 2 + 1,))
+        return Observation(number=number, params={"lr": lr}, rungs=(rung,), **ended)
+
+    rates = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55)
+    complete = [
+        trial(n, lr, state="complete", losses=((lr - 0.9) ** 2,)) for n, lr in enumerate(rates)
+    ]
+    stopped = [trial(n, lr, state="pruned") for n, lr in enumerate((0.7, 0.8, 0.99), start=6)]
+    space = SearchSpace(domains={"lr": domain})
+    choose = next(strategy("gp", space=space).draws([*complete, *stopped], number=9, pins={}))
+    assert abs(choose("lr", domain) - 0.9) < 0.1
 
 
 def test_a_trial_stopped_before_its_first_rung_teaches_nothing() -> None:
