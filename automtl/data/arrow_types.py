@@ -8,7 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["arrow_numbers", "is_number", "is_text", "list_width", "numpy_numbers"]
+__all__ = [
+    "arrow_numbers",
+    "is_number",
+    "is_text",
+    "known_numbers",
+    "list_width",
+    "numpy_floats",
+    "numpy_numbers",
+]
 
 
 def arrow_numbers(values_N: npt.NDArray[Any]) -> pa.Array:
@@ -21,6 +29,33 @@ def arrow_numbers(values_N: npt.NDArray[Any]) -> pa.Array:
 def numpy_numbers(array: pa.Array) -> npt.NDArray[Any]:
     """Numbers of which none is missing, in the same memory; `to_numpy` imports pandas."""
     return np.from_dlpack(array)
+
+
+def numpy_floats(array: pa.Array) -> npt.NDArray[np.float64]:
+    """Numbers, NaN for those that are missing."""
+    if not array.null_count:
+        return numpy_numbers(array).astype(np.float64, copy=False)
+    numbers_N = _values(array).astype(np.float64)
+    numbers_N[~_is_known(array)] = np.nan
+    return numbers_N
+
+
+def known_numbers(array: pa.Array) -> npt.NDArray[Any]:
+    """The numbers that are not missing."""
+    return _values(array)[_is_known(array)] if array.null_count else numpy_numbers(array)
+
+
+def _values(array: pa.Array) -> npt.NDArray[Any]:
+    """What lies at the places of numbers, of the missing ones anything."""
+    dtype = array.type.to_pandas_dtype()
+    return np.frombuffer(array.buffers()[1], dtype)[array.offset : array.offset + len(array)]
+
+
+def _is_known(array: pa.Array) -> npt.NDArray[np.bool_]:
+    """Which are not missing, of an array of which some are."""
+    end = array.offset + len(array)
+    bits = np.unpackbits(np.frombuffer(array.buffers()[0], np.uint8), count=end, bitorder="little")
+    return bits[array.offset :].view(np.bool_)
 
 
 def is_number(dtype: pa.DataType) -> bool:

@@ -15,9 +15,16 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from automtl.data.arrow_types import arrow_numbers, is_number, is_text, numpy_numbers
+from automtl.data.arrow_types import (
+    arrow_numbers,
+    is_number,
+    is_text,
+    numpy_floats,
+    numpy_numbers,
+)
 from automtl.data.columns import ColumnError, as_keys, number_array
 from automtl.data.listed import FEW_ROWS, Listed, ListedRows
+from automtl.data.written import are_keys
 
 __all__ = ["Batch", "Coded", "Distinct", "Shared"]
 
@@ -38,7 +45,7 @@ class Distinct:
     @cached_property
     def keys(self) -> pl.Series:
         """As categories."""
-        return as_keys(self.values)
+        return self.values if are_keys(self.array) else as_keys(self.values)
 
 
 class Shared:
@@ -181,7 +188,7 @@ class Batch:
         another type."""
         if isinstance(self._rows, pa.RecordBatch):
             array = self._rows.column(name)
-            return _float_array(array) if is_number(array.type) else None
+            return numpy_floats(array) if is_number(array.type) else None
         values = self[name]
         is_plain = values.dtype.is_numeric() and not values.dtype.is_decimal()
         return values.cast(pl.Float64).to_numpy() if is_plain else None
@@ -253,19 +260,6 @@ class Batch:
                 for one in error.wrong
             ]
         )
-
-
-def _float_array(array: pa.Array) -> npt.NDArray[np.float64]:
-    """Numbers that pyarrow holds, NaN for those that it knows to be missing."""
-    if not array.null_count:
-        return numpy_numbers(array).astype(np.float64, copy=False)
-    place = slice(array.offset, array.offset + len(array))
-    is_known, values = array.buffers()
-    numbers_N = np.frombuffer(values, array.type.to_pandas_dtype())[place].astype(np.float64)
-    bits = np.frombuffer(is_known, np.uint8)
-    is_known_N = np.unpackbits(bits, count=place.stop, bitorder="little")[place].view(np.bool_)
-    numbers_N[~is_known_N] = np.nan
-    return numbers_N
 
 
 def _tried(step: Callable[[], T]) -> T | ColumnError:

@@ -27,7 +27,7 @@ from automtl.data.arrays import ArrayWriter
 from automtl.data.arrow_memory import system_memory
 from automtl.data.batch import Batch
 from automtl.data.encode import Encoder
-from automtl.data.fit import Gathered, fitted_columns, number_columns
+from automtl.data.fit import Gathered, fitted_columns, text_uses
 from automtl.data.source import FileSource, FrameSource, KeptSource, Source, frame_source
 from automtl.data.split import (
     SPLITS,
@@ -91,8 +91,7 @@ def encode_rows(
         source,
         source_columns(spec),
         directory,
-        categories=list(spec.data.categorical),
-        numbers=number_columns(spec),
+        uses=text_uses(spec),
     ) as passes:
         splitter = _survey(source, passes, spec, report)
         for batch in _reported(passes.batches(), "reading", report):

@@ -19,7 +19,9 @@ from automtl.errors import DataError
 
 __all__ = [
     "LARGEST_EXACT",
+    "LONGEST_OTHER",
     "MISSING_NUMBERS",
+    "OTHER_TEXT",
     "TEXT_DATE",
     "ColumnError",
     "Wrong",

@@ -8,7 +8,8 @@ Shapes: N rows of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,20 +18,39 @@ import pyarrow as pa
 from automtl.data.arrow_types import arrow_numbers, is_text, numpy_numbers
 from automtl.data.batch import Batch
 from automtl.data.columns import ColumnError
+from automtl.data.written import plain_integers, plain_numbers
 
-__all__ = ["Compact", "places_of"]
+__all__ = ["Compact", "Uses", "places_of"]
 
 PLACE = "automtl:place"  # of each row in its source, beside its columns
 NARROW = (np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.int32))
 LIMITS = [(np.iinfo(one).min, np.iinfo(one).max) for one in NARROW]
 
 
-class Compact:
-    """Batches of one source, one after the other; `categories` are kept by their distinct values,
-    `numbers` as numbers, where they are text."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uses:
+    """What columns are taken for, each in one of these or none.
 
-    def __init__(self, *, categories: Sequence[str], numbers: Sequence[str]) -> None:
-        self._categories, self._numbers = frozenset(categories), frozenset(numbers)
+    Where they are text, `keys`, which are nothing but categories, are kept as integers as long as
+    all of a column were written as such, `numbers`, which are nothing but numbers, as these, and
+    `repeated` by their distinct values.
+    """
+
+    keys: Collection[str] = ()
+    numbers: Collection[str] = ()
+    repeated: Collection[str] = ()
+
+    @property
+    def all(self) -> frozenset[str]:
+        return frozenset([*self.keys, *self.numbers, *self.repeated])
+
+
+class Compact:
+    """Batches of one source, one after the other."""
+
+    def __init__(self, uses: Uses) -> None:
+        self._uses, self._used = uses, uses.all
+        self._worded = set[str]()  # keys that were no integers
         # of each column: the place in NARROW of its integers, and of what says its distinct values
         self._narrow: dict[str, int] = {}
         self._codes: dict[str, int] = {}
@@ -39,7 +59,7 @@ class Compact:
         """The batch with plain text as what it is taken for."""
         rows = batch.arrow()
         text = [field.name for field in rows.schema if is_text(field.type)]
-        if not (self._categories | self._numbers).intersection(text):
+        if not self._used.intersection(text):
             return batch
         arrays = [
             self._parsed(batch, name) if name in text else rows.column(name)
@@ -54,10 +74,16 @@ class Compact:
 
     def _parsed(self, batch: Batch, name: str) -> pa.Array:
         text = batch.arrow().column(name)
-        if name in self._categories:
-            return text.dictionary_encode()
-        numbers = _numbers(batch, name) if name in self._numbers else None
-        return text if numbers is None else numbers
+        if name not in self._used:
+            return text
+        if name in self._uses.numbers:
+            numbers = _numbers(batch, name)
+            return text if numbers is None else numbers
+        if name in self._uses.keys and name not in self._worded:
+            if (integers := plain_integers(text)) is not None:
+                return integers
+            self._worded.add(name)  # a column of both is not tried batch by batch
+        return text.dictionary_encode()
 
     def narrowed(self, batch: Batch) -> pa.RecordBatch:
         """The rows with integers in as few bytes as those of the column needed so far, and their
@@ -105,6 +131,8 @@ def places_of(rows: pa.RecordBatch) -> npt.NDArray[np.int64] | None:
 def _numbers(batch: Batch, name: str) -> pa.Array | None:
     """Text as numbers, NaN for missing; None where one is no finite number: who asks for them tells
     that with the text as it stands there."""
+    if (plain_N := plain_numbers(batch.arrow().column(name))) is not None:
+        return arrow_numbers(plain_N)
     try:
         numbers_N = batch.numbers(name, hint="")
     except ColumnError:

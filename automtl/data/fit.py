@@ -19,8 +19,9 @@ import polars as pl
 from automtl.config import CategoricalFeature, FeatureSchema, SequenceFeature, Table, TrainedOn
 from automtl.data.batch import Batch
 from automtl.data.columns import check_columns
+from automtl.data.compact import Uses
 from automtl.data.encode import Encoder
-from automtl.data.expression import label_columns
+from automtl.data.expression import is_column, label_columns
 from automtl.data.key_counts import KeyCounts, build_vocabulary
 from automtl.data.kinds.buckets import BucketsFit
 from automtl.data.kinds.categorical import CategoricalFit
@@ -38,7 +39,7 @@ from automtl.errors import DataError
 if TYPE_CHECKING:
     from automtl.spec.schema import Spec
 
-__all__ = ["Gathered", "fit_encoder", "fitted_columns", "number_columns"]
+__all__ = ["Gathered", "fit_encoder", "fitted_columns", "text_uses"]
 
 Sides = npt.NDArray[np.int8]
 
@@ -239,12 +240,20 @@ def fitted_columns(spec: Spec) -> list[str]:
     return list(dict.fromkeys([*spec.data.feature_columns, *_target_columns(spec)]))
 
 
-def number_columns(spec: Spec) -> list[str]:
-    """The columns that are read as numbers and as nothing else."""
-    data, others = spec.data, {*_target_columns(spec), split_column(spec.data.split)}
-    others |= {*data.categorical, *data.sequence, *data.time, *data.dense}
+def text_uses(spec: Spec) -> Uses:
+    """What the columns are taken for where they are text."""
+    data, split = spec.data, split_column(spec.data.split)
+    others = {*_target_columns(spec), split, *data.sequence, *data.time, *data.dense}
     others |= {one.age_at for one in data.time.values()}
-    return [name for name in data.numeric if name not in others]
+    keys, numbers = set(data.categorical), set(data.numeric)
+    labels = [task.label for task in spec.tasks.values() if is_column(task.label)]
+    whole = {name for label in labels for name in label_columns(label)}
+    whole |= set() if split is None else {split}
+    return Uses(
+        keys=keys - numbers - others,
+        numbers=numbers - keys - others,
+        repeated=whole | (keys & (numbers | others)),
+    )
 
 
 def _target_columns(spec: Spec) -> list[str]:

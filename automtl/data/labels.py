@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
@@ -18,11 +19,12 @@ import numpy.typing as npt
 import polars as pl
 
 from automtl.config import TaskSchema
-from automtl.data.batch import Batch
+from automtl.data.batch import Batch, Distinct
 from automtl.data.columns import ColumnError, Wrong, number_array, row_of
 from automtl.data.evaluate import BOOLEANS, label_values
 from automtl.data.expression import Column, is_column, parse_label
 from automtl.data.scaling import Moments
+from automtl.data.written import plain_numbers
 
 __all__ = ["LabelStats", "after_conditions", "label_matrix"]
 
@@ -77,14 +79,24 @@ def _after(condition_N: npt.NDArray[F], values_N: npt.NDArray[F]) -> npt.NDArray
 
 def _numbers(batch: Batch, label: str, task: TaskSchema) -> npt.NDArray[np.float64]:
     tree = parse_label(label)
-    if isinstance(tree, Column) and (numbers_N := batch.floats(tree.name)) is not None:
-        return numbers_N
+    if isinstance(tree, Column):
+        if (numbers_N := batch.floats(tree.name)) is not None:
+            return numbers_N
+        if (coded := batch.coded(tree.name)) is not None:
+            with suppress(ColumnError):  # of a value, perhaps of no row; below it is one of a row
+                return np.append(_of_text(coded.distinct), np.nan).take(coded.codes_N)
     values = label_values(batch, label)
     if values.dtype == pl.String:
         values = values.replace(BOOLEANS)
     rule = "0 or 1" if task.kind == "binary" else "a number"
     hint = f"the {task.kind} task {task.name!r} needs {rule}, or null where it is not observed"
     return number_array(values, hint=hint)
+
+
+def _of_text(distinct: Distinct) -> npt.NDArray[np.float64]:
+    """The numbers that some text stands for, NaN for none. Raises ColumnError."""
+    plain_D = plain_numbers(distinct.array)
+    return number_array(distinct.values.replace(BOOLEANS), hint="") if plain_D is None else plain_D
 
 
 def _wrong_values(

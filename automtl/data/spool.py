@@ -19,11 +19,12 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from automtl.data.batch import Batch, Shared
-from automtl.data.compact import Compact, places_of
+from automtl.data.compact import Compact, Uses, places_of
 from automtl.data.source import Source
 
 __all__ = ["Passes", "spooled"]
 
+NOTHING_SAID = Uses()
 PART_BYTES = 8 << 20  # of the file that are mapped at once, beside what the last batch has beyond
 
 
@@ -41,12 +42,10 @@ def spooled(
     columns: Sequence[str],
     directory: Path,
     *,
-    categories: Sequence[str] = (),
-    numbers: Sequence[str] = (),
+    uses: Uses = NOTHING_SAID,
 ) -> Iterator[Passes]:
     """Passes over the rows of `source`, those after the first from the disk of `directory` if that
-    pays. `categories` are columns of categories, `numbers` those that are read as nothing but
-    numbers.
+    pays; `uses` says what text is kept as.
 
     OSError where there is no space.
     """
@@ -54,7 +53,7 @@ def spooled(
         yield Passes(lambda: source.batches(columns), lambda name: source.batches([name]))
         return
     with tempfile.TemporaryFile(dir=directory) as file:
-        spool = _Spool(file, Compact(categories=categories, numbers=numbers))
+        spool = _Spool(file, Compact(uses))
 
         def batches() -> Iterator[Batch]:
             return spool.batches() if spool.is_full else spool.fill(source.batches(columns))

@@ -47,6 +47,8 @@ class Cuts:
     def passed(self, times: pl.Series | Integers) -> npt.NDArray[np.int8]:
         """How many of the four limits, as they are listed, each time has reached [N]."""
         times = self._comparable(times) if isinstance(times, pl.Series) else times
+        if isinstance(times, pl.Series) and times.dtype == pl.Int64 and not times.null_count():
+            times = times.to_numpy()  # a few are compared ten times as fast there
         passed_N = np.zeros(len(times), dtype=np.int8)
         for limit in (self.train_until, self.valid_from, self.valid_until, self.test_from):
             if limit is not None:

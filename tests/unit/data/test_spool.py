@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 
 from automtl.data import source, spool
 from automtl.data.batch import Batch
+from automtl.data.compact import Uses
 from automtl.data.source import FileSource, FrameSource, KeptSource
 from automtl.data.spool import spooled
 from automtl.data.where import Where
@@ -160,7 +161,8 @@ def written_as_text(frame, file):
 def test_text_is_kept_as_what_it_is_taken_for(tmp_path):
     frame = rows().select("text", "real", "small")
     source = written_as_text(frame, tmp_path / "rows.csv")
-    read = spooled(source, frame.columns, tmp_path, categories=["text"], numbers=["real"])
+    uses = Uses(keys=["text"], numbers=["real"])
+    read = spooled(source, frame.columns, tmp_path, uses=uses)
     with read as passes:
         (first,) = passes.batches()
         (second,) = passes.batches()
@@ -177,7 +179,7 @@ def test_text_is_kept_as_what_it_is_taken_for(tmp_path):
 @pytest.mark.parametrize("odd", ["many", "inf", "1e999"])
 def test_a_column_with_what_is_no_finite_number_stays_text(tmp_path, odd):
     source = written_as_text(pl.DataFrame({"x": ["1", odd]}), tmp_path / "rows.csv")
-    with spooled(source, ["x"], tmp_path, numbers=["x"]) as passes:
+    with spooled(source, ["x"], tmp_path, uses=Uses(numbers=["x"])) as passes:
         found = [batch["x"].to_list() for _ in range(2) for batch in passes.batches()]
     assert found == [["1", odd]] * 2, "an error can say what stands in the file"
 

@@ -1,0 +1,96 @@
+"""What text stands for, where it is written plainly: a column at a time, by pyarrow.
+
+A text file's numbers are nearly always as programs write them. pyarrow parses those several times
+as fast as polars, and integers are counted and looked up several times as fast as text. What is
+written in any other way is left to who reads text.
+
+Shapes: N rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from automtl.data.arrow_types import known_numbers, numpy_floats
+from automtl.data.columns import LONGEST_OTHER, OTHER_TEXT
+
+__all__ = ["are_keys", "plain_integers", "plain_numbers"]
+
+WHOLE_END = b".0"
+OTHER = [text.encode() for text in OTHER_TEXT if text]
+TENS = np.array([10**power for power in range(1, 19)], dtype=np.uint64)
+
+
+def plain_integers(text: pa.StringArray) -> pa.Int64Array | None:
+    """The integers that the text stands for [N], missing where it is; None unless each is written
+    as `str` writes it, so that nothing of the text is lost: not `007`, `+7`, `-0`, `7.0`, ` 7`."""
+    if not _has_bytes(text):
+        return None
+    try:
+        integers = text.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+    # pyarrow takes `007`, `-0` and `0x1F`, too. The first two are longer than need be, so that all
+    # of them together are; only the last has a letter, which as a byte comes behind the digits
+    bytes_M = _bytes_of(text)
+    if len(bytes_M) != _num_digits(known_numbers(integers)) or bytes_M.max(initial=0) > ord("9"):
+        return None
+    return integers
+
+
+def plain_numbers(text: pa.StringArray) -> npt.NDArray[np.float64] | None:
+    """The numbers that the text stands for [N], NaN where it is missing; None where one is no
+    number, not finite, or has blanks around it."""
+    try:
+        numbers = text.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    numbers_N = numpy_floats(numbers)
+    num_finite = np.count_nonzero(np.isfinite(numbers_N))
+    return numbers_N if num_finite + numbers.null_count == len(numbers) else None
+
+
+def are_keys(text: pa.StringArray) -> bool:
+    """Whether each text is its own key (see `columns.as_keys`), as a quick look tells: that is
+    False where it cannot tell."""
+    if text.null_count or not _has_bytes(text):
+        return False
+    length_N, letters = np.diff(_ends_of(text)), _bytes_of(text).tobytes()
+    is_short = length_N.min(initial=LONGEST_OTHER + 1) <= LONGEST_OTHER
+    odd = [WHOLE_END, *(OTHER if is_short else ())]
+    return bool(length_N.all()) and not any(one in letters for one in odd)
+
+
+def _has_bytes(text: pa.Array) -> bool:
+    """Whether its letters lie behind each other."""
+    return bool(pa.types.is_string(text.type) or pa.types.is_large_string(text.type))
+
+
+def _bytes_of(text: pa.StringArray) -> npt.NDArray[np.uint8]:
+    """All letters behind each other."""
+    letters = text.buffers()[2]
+    if letters is None:
+        return np.zeros(0, dtype=np.uint8)
+    ends_N = _ends_of(text)
+    return np.frombuffer(letters, np.uint8)[ends_N[0] : ends_N[-1]]
+
+
+def _ends_of(text: pa.StringArray) -> npt.NDArray[Any]:
+    """Where the first text begins, and where each ends."""
+    kind = np.int64 if pa.types.is_large_string(text.type) else np.int32
+    ends = text.buffers()[1]
+    if ends is None:  # of no text
+        return np.zeros(1, dtype=kind)
+    return np.frombuffer(ends, kind)[text.offset : text.offset + len(text) + 1]
+
+
+def _num_digits(integers_N: npt.NDArray[np.int64]) -> int:
+    """How many characters `str` writes all of them in."""
+    size_N = np.abs(integers_N).view(np.uint64)  # of the smallest integer, too
+    tens = TENS[size_N.max(initial=0) >= TENS]
+    num_signs = np.count_nonzero(integers_N < 0)
+    return int(len(size_N) + num_signs + sum(np.count_nonzero(size_N >= ten) for ten in tens))
