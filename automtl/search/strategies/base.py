@@ -93,11 +93,11 @@ def generator(seed: int, number: int, index: int = 0) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, 1 + index)))
 
 
-def has_begun(history: Sequence[Observation], num_startup: int) -> bool:
-    """Whether enough trials have ended to learn from; three of them at least were not stopped."""
+def has_begun(history: Sequence[Observation], num_startup: int, *, min_complete: int = 3) -> bool:
+    """Whether enough trials have ended to learn from; `min_complete` at least were not stopped."""
     states = [one.state for one in history]
     num_complete = states.count("complete")
-    return num_complete >= 3 and num_complete + states.count("pruned") >= num_startup
+    return num_complete >= min_complete and num_complete + states.count("pruned") >= num_startup
 
 
 def look_up(point: Mapping[str, Any], name: str, domain: Domain) -> Any:

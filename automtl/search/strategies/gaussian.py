@@ -16,7 +16,8 @@ __all__ = ["Gaussian"]
 
 
 class Gaussian:
-    """Learns once `num_startup` trials have ended."""
+    """Learns once `num_startup` trials have ended, one of them at least at its end: what stopped
+    ones had on their way counts, too."""
 
     def __init__(self, space: SearchSpace, *, seed: int, num_startup: int) -> None:
         self._space, self._seed, self._num_startup = space, seed, num_startup
@@ -24,7 +25,7 @@ class Gaussian:
     def draws(
         self, history: Sequence[Observation], *, number: int, pins: Mapping[str, Any]
     ) -> Iterator[Choose]:
-        if has_begun(history, self._num_startup):
+        if has_begun(history, self._num_startup, min_complete=1):
             yield from self._posterior.best(history, number=number, pins=pins)
         yield from random_draws(self._seed, number, start=1)
 
