@@ -2,7 +2,7 @@
 
     python benchmarks/search_simulated.py search_spaces/kuairand.yaml CURVES.jsonl [--seeds 20]
               [--trials 60] [--ours-trials 240] [--workers 2] [--samplers tpe random]
-              [--variants NAME ...] [--out JSON] [--quick]
+              [--variants NAME ...] [--up-to SHARE] [--out JSON] [--quick]
 
 A regression over the curves of `curves.py` stands in for training (`searches/surrogate.py`); all
 else of our search is real: its loop, sampler and rungs. By hand is what `search.py` lets Ray Tune
@@ -11,8 +11,10 @@ the clock. `ratio` is what the search by hand took in all over what ours took un
 the hypervolume that the former had at its end (VALIDATION metrics, parameters as log10, one
 reference point: that of all searches). A search that did not come there counts with the least that
 its ratio can be at most, its whole time, and in `never`. `at the end`: ours over by hand, after
-equal seconds; on TEST: of the same fronts. Intervals are over the searches' seeds, 95 %, Student
-(of the logarithms for ratios); `times the first line's` compares ratios seed by seed.
+equal seconds; on TEST: of the same fronts. With `--up-to .25` ours is cut off after a quarter of
+the time, and its end is there; that takes a fifth as long to simulate. Intervals are over the
+searches' seeds, 95 %, Student (of the logarithms for ratios); `times the first line's` compares
+ratios seed by seed.
 
 The surrogate is smoother than training and knows no failures, start-ups or idle workers.
 
@@ -34,6 +36,7 @@ from typing import Any
 import numpy as np
 from curves import read_curves
 from repeats import Floats, t_interval, table
+from searches.foretold import Foretelling
 from searches.result import losses, reference_of
 from searches.simulated import Outcome, by_hand, ours
 from searches.surrogate import Surrogate
@@ -49,11 +52,14 @@ from automtl.spec.schema import Spec
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """How our search differs from its defaults: settings of the spec, the plan of first trials,
-    and the roles that the rungs judge beside `search`."""
+    the roles that the rungs judge beside `search`, where they lie (shares of a training), and
+    whether they judge by predicted ends."""
 
     search: Mapping[str, Any] = field(default_factory=dict)
     plan: str = "spread"
     judged: tuple[str, ...] = ()
+    shares: tuple[float, ...] | None = None
+    foretelling: Foretelling | None = None
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -62,6 +68,16 @@ VARIANTS: Mapping[str, Variant] = {
     "2 rungs": Variant(search={"rungs": 2}),
     "4 rungs": Variant(search={"rungs": 4}),
     "2 rungs, eta 9": Variant(search={"rungs": 2, "eta": 9}),
+    "one rung, 1/9": Variant(shares=(1 / 9,)),
+    "one rung, 1/27": Variant(shares=(1 / 27,)),
+    "predicted end, 1/9 1/3": Variant(foretelling=Foretelling()),
+    "predicted end, 1/27 1/9": Variant(foretelling=Foretelling(), shares=(1 / 27, 1 / 9)),
+    "predicted end, 1/9": Variant(foretelling=Foretelling(), shares=(1 / 9,)),
+    "predicted end, 1/27": Variant(foretelling=Foretelling(), shares=(1 / 27,)),
+    "predicted end, not gain, 1/27": Variant(foretelling=Foretelling(gain=False), shares=(1 / 27,)),
+    "predicted end, the front goes on, 1/27 1/9": Variant(
+        foretelling=Foretelling(gain=False, least=8, front=True), shares=(1 / 27, 1 / 9)
+    ),
     "eta 4": Variant(search={"eta": 4}),
     "eta 2, 4 rungs": Variant(search={"eta": 2, "rungs": 4}),
     "defaults first": Variant(plan="defaults first"),
@@ -97,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=60, help="of the search by hand")
     parser.add_argument("--ours-trials", type=int, help="at most; default 4 times --trials")
+    parser.add_argument("--up-to", type=float, help="cut ours off after this share of the time")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--samplers", nargs="+", default=["tpe"], help="of ours: search.sampler")
     parser.add_argument("--opponent", choices=("tpe", "random"), default="tpe")
@@ -139,6 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     num_workers=options.workers,
                     plan=variant.plan,
                     judged=variant.judged,
+                    shares=variant.shares,
+                    foretelling=variant.foretelling,
+                    until_s=options.up_to * theirs.spent_s if options.up_to else math.inf,
                 )
                 pairs.setdefault((sampler, name), []).append((theirs, mine))
         print(f"seed {seed}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
@@ -186,7 +206,7 @@ def report(
         until_S = [first_s(mine, a.valid_N[-1]) for _, a, _, mine in both_S]
         ratio_S = np.array(
             [
-                theirs.spent_s / (min(until, max(theirs.spent_s, ours_.spent_s)))
+                theirs.spent_s / min(until, _whole_s(theirs, ours_, options.up_to))
                 for until, (theirs, _, ours_, _) in zip(until_S, both_S, strict=True)
             ]
         )
@@ -238,6 +258,11 @@ def last_front(
     """The TEST losses of the VALIDATION front."""
     front_N = pareto.pareto_front(valid_losses(outcome, surrogate, objectives))
     return test_losses(outcome, surrogate, objectives)[front_N]
+
+
+def _whole_s(theirs: Outcome, mine: Outcome, up_to: float | None) -> float:
+    """How long ours was given."""
+    return up_to * theirs.spent_s if up_to else max(theirs.spent_s, mine.spent_s)
 
 
 def first_s(volumes: Volumes, target: float) -> float:

@@ -94,6 +94,7 @@ RULES: Mapping[str, StoppingRule] = {
     NONE: StoppingRule(kind="none"),
     "ours, 1/9 1/3": StoppingRule(kind="ours", shares=(1 / 9, 1 / 3)),
     "ours, 1/27 1/9 1/3": StoppingRule(kind="ours", shares=(1 / 27, 1 / 9, 1 / 3)),
+    "ours, 1/27": StoppingRule(kind="ours", shares=(1 / 27,)),
     "ours, 1/3": StoppingRule(kind="ours", shares=(1 / 3,)),
     "ours, 1/9": StoppingRule(kind="ours", shares=(1 / 9,)),
     "ours, eta 4, 1/16 1/4": StoppingRule(kind="ours", shares=(1 / 16, 1 / 4), eta=4),

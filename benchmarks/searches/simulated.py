@@ -5,6 +5,7 @@ Shapes: N trials.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from automtl.search.simulate import SimulatedExecutor
 from automtl.space import sample
 from automtl.spec.domains import Choice, Domain, FloatRange, IntRange
 from automtl.spec.schema import Spec
+from searches.foretold import Foretelling, Foretold
 from searches.surrogate import Surrogate, SurrogateJob
 
 __all__ = ["PLANS", "Outcome", "by_hand", "ours"]
@@ -164,27 +166,53 @@ def ours(
     num_workers: int,
     plan: str = "spread",
     judged: tuple[str, ...] = (),
+    shares: tuple[float, ...] | None = None,
+    foretelling: Foretelling | None = None,
+    until_s: float = math.inf,
 ) -> Outcome:
-    """The search of `spec`, with another plan, or with planned trials `judged` at rungs too."""
+    """The search of `spec`, with another plan, with planned trials `judged` at rungs too, with
+    rungs at other `shares` of a training, or judged by ends that are foretold; `until_s` cuts it
+    off."""
     executor = SimulatedExecutor(num_workers=num_workers)
     ledger = _Ledger(judged, spec, clock=executor.clock)
     longest = 1.0 * spec.search.epochs.value  # a fixed knob in the specs at hand
     powers = reversed(range(1, spec.search.rungs))
     rungs = tuple(longest / spec.search.eta**power for power in powers)
-    with _planned(PLANS[plan]):
-        loop = SearchLoop(ledger, spec, features=features, tasks=tasks, clock=executor.clock)
+    if shares is not None:
+        rungs = tuple(longest * share for share in shares)
+    with _planned(PLANS[plan]), _judging(spec, foretelling):
+        loop = _CutLoop(ledger, spec, until_s, features=features, tasks=tasks, clock=executor.clock)
         executor.run(loop, SurrogateJob(surrogate=surrogate, rungs=rungs))
     ended = sorted(
         (executor.ended_s[record.number], record.number)
         for record in ledger.trials()
-        if record.state == "complete"
+        if record.state == "complete" and executor.ended_s[record.number] <= until_s
     )
     return Outcome(
         configs=tuple(ledger.get(number).config for _, number in ended),
         at_s=tuple(at_s for at_s, _ in ended),
-        spent_s=executor.now_s,
+        spent_s=min(executor.now_s, until_s),
         num_trials=len(ledger.trials()),
     )
+
+
+class _CutLoop(SearchLoop):
+    """Starts nothing after `until_s`."""
+
+    def __init__(self, ledger: MemoryLedger, spec: Spec, until_s: float, **options: Any) -> None:
+        super().__init__(ledger, spec, **options)
+        self._until_s, self._now = until_s, options["clock"]
+
+    def propose(self) -> Assignment | Literal["wait", "finished"]:
+        return "finished" if self._now() >= self._until_s else super().propose()
+
+
+@contextmanager
+def _judging(spec: Spec, foretelling: Foretelling | None) -> Iterator[None]:
+    """Other decisions at the loop's rungs."""
+    judged = Foretold(spec, foretelling).stop_reason if foretelling else loop_module.stop_reason
+    with mock.patch.object(loop_module, "stop_reason", judged):
+        yield
 
 
 @contextmanager
