@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ArrayWriter", "Section"]
+__all__ = ["ArrayWriter", "Section", "reserve"]
 
 BLOCK = 2 << 20  # a large page
 MOST_PARTS = 512  # that one call writes: IOV_MAX is 1024
@@ -45,7 +45,7 @@ class ArrayWriter:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
             os.pwrite(self._file, header.getbuffer(), 0)
-            _reserve(self._file, self._start + shape[0] * self._row_bytes)
+            reserve(self._file, self._start + shape[0] * self._row_bytes)
         except OSError:
             os.close(self._file)
             raise
@@ -120,7 +120,9 @@ class Section:
         return parts
 
 
-def _reserve(file: int, size: int) -> None:
+def reserve(file: int, size: int) -> None:
+    """Makes an open file `size` bytes long, with place for them on the disk as far as the file
+    system can; OSError where there is not enough."""
     try:
         os.posix_fallocate(file, 0, size)
     except OSError as error:

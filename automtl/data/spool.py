@@ -18,6 +18,7 @@ from typing import IO
 import pyarrow as pa
 from pyarrow import ipc
 
+from automtl.data.arrays import reserve
 from automtl.data.batch import Batch, Shared
 from automtl.data.compact import Compact, Uses, places_of
 from automtl.data.source import Source
@@ -26,6 +27,7 @@ __all__ = ["Passes", "spooled"]
 
 NOTHING_SAID = Uses()
 PART_BYTES = 8 << 20  # of the file that are mapped at once, beside what the last batch has beyond
+WRITE_BYTES = 4 << 20  # that are written at once: of a column by itself it takes a third more
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def spooled(
     if not source.pays_to_spool:
         yield Passes(lambda: source.batches(columns), lambda name: source.batches([name]))
         return
-    with tempfile.TemporaryFile(dir=directory) as file:
+    with tempfile.TemporaryFile(dir=directory, buffering=WRITE_BYTES) as file:
         spool = _Spool(file, Compact(uses))
 
         def batches() -> Iterator[Batch]:
@@ -117,7 +119,10 @@ class _Spool:
                 start += rows.num_rows
 
     def _begin_part(self, types: pa.Schema, narrow: pa.Schema) -> ipc.RecordBatchStreamWriter:
-        """A stream of `narrow` rows, where a part may begin to be mapped."""
+        """A stream of `narrow` rows, where a part may begin to be mapped; its place on the disk is
+        taken at once."""
         step = mmap.ALLOCATIONGRANULARITY
-        self._parts.append((self._file.seek(-(-self._file.tell() // step) * step), types))
+        start = self._file.seek(-(-self._file.tell() // step) * step)
+        reserve(self._file.fileno(), start + PART_BYTES)
+        self._parts.append((start, types))
         return ipc.new_stream(self._file, narrow)

@@ -1,5 +1,6 @@
 """Two passes over batches: what they gather merges, and no batch size changes the result."""
 
+import errno
 import itertools
 import os
 
@@ -14,7 +15,7 @@ from support.data_spec import make_spec
 
 from automtl.data import arrays, delimited, key_counts, row_hash, source, vocabulary
 from automtl.data.ahead import ahead
-from automtl.data.arrays import ArrayWriter
+from automtl.data.arrays import ArrayWriter, reserve
 from automtl.data.batch import Batch
 from automtl.data.cache import open_data
 from automtl.data.fit import Gathered
@@ -335,6 +336,19 @@ def test_an_array_is_written_in_parts_and_read_by_numpy(tmp_path, monkeypatch, b
     with ArrayWriter(tmp_path / "none.npy", "float32", (20, 0)) as writer:
         writer.section(0).write(np.zeros((20, 0), dtype=np.float32))
     assert np.load(tmp_path / "none.npy").shape == (20, 0)
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_a_file_that_has_its_place_on_the_disk_keeps_what_is_in_it(tmp_path, monkeypatch, can):
+    def cannot(*_):
+        raise OSError(errno.EOPNOTSUPP, "not by this file system")
+
+    if not can:
+        monkeypatch.setattr(os, "posix_fallocate", cannot)
+    (tmp_path / "a").write_bytes(b"abc")
+    with (tmp_path / "a").open("r+b") as file:
+        reserve(file.fileno(), 5)
+    assert (tmp_path / "a").read_bytes() == b"abc\0\0"
 
 
 def test_what_the_system_writes_in_part_is_written_on(tmp_path, monkeypatch):
