@@ -49,14 +49,14 @@ class RowSample:
         self._keep(other._parts)
 
     def frame(self) -> pl.DataFrame:
-        """The rows of the sample, in no order that means something."""
+        """The rows of the sample, as they came."""
         if not self._parts:
             return pl.DataFrame(schema=dict.fromkeys(self._columns, pl.Null))
         rows = pl.concat(self._parts, how="vertical_relaxed")
-        if rows.height > SIZE:  # sorting all of them would take three times as long
+        if rows.height > SIZE:  # sorting them by the hash would take six times as long
             last = np.partition(rows[HASH].to_numpy(), SIZE - 1)[SIZE - 1]
             rows = rows.filter(pl.col(HASH) <= pl.lit(int(last), dtype=pl.UInt64))
-        return rows.sort(HASH).drop(HASH)
+        return rows.drop(HASH)
 
     def _limit(self) -> np.uint64:
         """Rows beyond it are not among the SIZE smallest, as more lie below it: a tenth more, which

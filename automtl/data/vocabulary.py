@@ -17,7 +17,7 @@ import polars as pl
 from automtl.data.batch import Coded, Distinct
 from automtl.data.columns import as_integers, as_keys, plain
 from automtl.data.hash_index import HashIndex
-from automtl.data.key_counts import WIDEST
+from automtl.data.key_counts import WIDEST, num_digits
 from automtl.data.key_hash import key_hashes
 from automtl.data.remembered import Remembered
 
@@ -171,11 +171,15 @@ class _TextIds:
 
 
 def _integer_ids(keys: pl.Series) -> _NarrowIds | _WideIds:
-    """The part of a vocabulary that integers can meet: keys that are written as one."""
+    """The part of a vocabulary that integers can meet: keys that are written as one. Others that
+    stand for one, such as `007` and `+7`, are longer than that."""
     integers = keys.cast(pl.Int64, strict=False)
-    meets = integers.is_not_null() & (integers.cast(pl.String) == keys)
-    ids_V = np.flatnonzero(meets.to_numpy()).astype(np.int32) + np.int32(FIRST_ID)
-    integers_V = integers.filter(meets).to_numpy()
+    integers_V = integers.fill_null(0).to_numpy()
+    meets_V = keys.str.len_bytes().to_numpy() == num_digits(integers_V) + (integers_V < 0)
+    if integers.null_count():
+        meets_V &= integers.is_not_null().to_numpy()
+    ids_V = np.flatnonzero(meets_V).astype(np.int32) + np.int32(FIRST_ID)
+    integers_V = integers_V[meets_V]
     if len(integers_V) and int(integers_V.max()) - int(integers_V.min()) < WIDEST:
         return _NarrowIds(integers_V, ids_V)
     return _WideIds(integers_V, ids_V)
