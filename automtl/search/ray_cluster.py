@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import ray
@@ -105,13 +106,25 @@ def cluster(
 @contextmanager
 def left_in_order() -> Iterator[None]:
     """A SIGTERM ends this process as `sys.exit` does. To be entered when Ray is up, whose own
-    handler prints a stack."""
+    handler prints a stack; where the signal finds Ray waiting, it makes an exit of its own of ours.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    code: int | None = None
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        nonlocal code
+        code = 128 + number
+        sys.exit(code)
+
+    before = signal.signal(signal.SIGTERM, leave)
     try:
         yield
+    except BaseException:
+        if code is not None:
+            sys.exit(code)
+        raise
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
