@@ -24,7 +24,7 @@ from automtl.data.arrow_types import (
 )
 from automtl.data.columns import ColumnError, as_keys, number_array
 from automtl.data.listed import FEW_ROWS, Listed, ListedRows
-from automtl.data.written import are_keys
+from automtl.data.written import are_keys, plain_numbers
 
 __all__ = ["Batch", "Coded", "Distinct", "Shared"]
 
@@ -197,6 +197,9 @@ class Batch:
         """A column as numbers [N], NaN for missing, not to be written to. Raises ColumnError on
         what is no number, ending with `hint`, the way out."""
         numbers_N = self.floats(name)
+        if numbers_N is None and isinstance(self._rows, pa.RecordBatch):
+            array = self._rows.column(name)
+            numbers_N = plain_numbers(array) if is_text(array.type) else None
         return number_array(self[name], hint=hint) if numbers_N is None else numbers_N
 
     def frame(

@@ -18,7 +18,7 @@ import pyarrow as pa
 from automtl.data.arrow_types import arrow_numbers, is_text, numpy_numbers
 from automtl.data.batch import Batch
 from automtl.data.columns import ColumnError
-from automtl.data.written import plain_integers, plain_numbers
+from automtl.data.written import plain_integers
 
 __all__ = ["Compact", "Uses", "places_of"]
 
@@ -131,8 +131,6 @@ def places_of(rows: pa.RecordBatch) -> npt.NDArray[np.int64] | None:
 def _numbers(batch: Batch, name: str) -> pa.Array | None:
     """Text as numbers, NaN for missing; None where one is no finite number: who asks for them tells
     that with the text as it stands there."""
-    if (plain_N := plain_numbers(batch.arrow().column(name))) is not None:
-        return arrow_numbers(plain_N)
     try:
         numbers_N = batch.numbers(name, hint="")
     except ColumnError:

@@ -18,13 +18,12 @@ import polars as pl
 
 from automtl.data.batch import Coded, Distinct
 from automtl.data.columns import as_integers, as_keys, plain
+from automtl.data.written import TENS, num_digits
 
-__all__ = ["WIDEST", "KeyCounts", "build_vocabulary", "num_digits"]
+__all__ = ["WIDEST", "KeyCounts", "build_vocabulary"]
 
 WIDEST = 1 << 22  # integers between the smallest and the largest that have a place each
 MANY_PENDING = 1 << 19  # distinct keys that wait to be added up
-MOST_DIGITS = 19  # of a 64-bit integer
-TENS = np.array([10**power for power in range(MOST_DIGITS)], dtype=np.uint64)
 Ints = npt.NDArray[np.int64]
 
 
@@ -207,14 +206,8 @@ def _added_up(counts: pl.DataFrame) -> pl.DataFrame:
     return known.group_by("key").agg(pl.col("count").sum()).collect()
 
 
-def num_digits(values: Ints) -> Ints:
-    """How many digits each integer is written with."""
-    size = np.abs(values).view(np.uint64)  # of the smallest integer, too
-    return np.maximum(1, np.searchsorted(TENS, size, side="right"))
-
-
 def _by_text(values: Ints) -> tuple[npt.NDArray[Any], ...]:
     """What integers are to be sorted by for the order of their text, the last first: the sign (`-`
     comes before the digits), the digits with zeros behind, and how many there are."""
     digits, size = num_digits(values), np.abs(values).view(np.uint64)
-    return digits, size * TENS[MOST_DIGITS - digits], (values >= 0).view(np.int8)
+    return digits, size * TENS[len(TENS) - digits], (values >= 0).view(np.int8)

@@ -17,9 +17,10 @@ import polars as pl
 from automtl.data.batch import Coded, Distinct
 from automtl.data.columns import as_integers, as_keys, plain
 from automtl.data.hash_index import HashIndex
-from automtl.data.key_counts import WIDEST, num_digits
+from automtl.data.key_counts import WIDEST
 from automtl.data.key_hash import key_hashes
 from automtl.data.remembered import Remembered
+from automtl.data.written import num_digits
 
 __all__ = [
     "FIRST_ID",

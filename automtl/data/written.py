@@ -18,11 +18,11 @@ import pyarrow as pa
 from automtl.data.arrow_types import known_numbers, numpy_floats
 from automtl.data.columns import LONGEST_OTHER, OTHER_TEXT
 
-__all__ = ["are_keys", "plain_integers", "plain_numbers"]
+__all__ = ["TENS", "are_keys", "num_digits", "plain_integers", "plain_numbers"]
 
 WHOLE_END = b".0"
 OTHER = [text.encode() for text in OTHER_TEXT if text]
-TENS = np.array([10**power for power in range(1, 19)], dtype=np.uint64)
+TENS = np.array([10**power for power in range(19)], dtype=np.uint64)  # as 64 bits hold with a sign
 
 
 def plain_integers(text: pa.StringArray) -> pa.Int64Array | None:
@@ -36,8 +36,9 @@ def plain_integers(text: pa.StringArray) -> pa.Int64Array | None:
         return None
     # pyarrow takes `007`, `-0` and `0x1F`, too. The first two are longer than need be, so that all
     # of them together are; only the last has a letter, which as a byte comes behind the digits
-    bytes_M = _bytes_of(text)
-    if len(bytes_M) != _num_digits(known_numbers(integers)) or bytes_M.max(initial=0) > ord("9"):
+    bytes_M, known_N = _bytes_of(text), known_numbers(integers)
+    num_needed = num_digits(known_N).sum() + np.count_nonzero(known_N < 0)
+    if len(bytes_M) != num_needed or bytes_M.max(initial=0) > ord("9"):
         return None
     return integers
 
@@ -52,6 +53,15 @@ def plain_numbers(text: pa.StringArray) -> npt.NDArray[np.float64] | None:
     numbers_N = numpy_floats(numbers)
     num_finite = np.count_nonzero(np.isfinite(numbers_N))
     return numbers_N if num_finite + numbers.null_count == len(numbers) else None
+
+
+def num_digits(integers_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How many digits each is written with [N]."""
+    size_N = np.abs(integers_N).view(np.uint64)  # of the smallest integer, too
+    digits_N = np.ones(len(size_N), dtype=np.int64)
+    for ten in TENS[1:][size_N.max(initial=0) >= TENS[1:]]:
+        digits_N += size_N >= ten
+    return digits_N
 
 
 def are_keys(text: pa.StringArray) -> bool:
@@ -86,11 +96,3 @@ def _ends_of(text: pa.StringArray) -> npt.NDArray[Any]:
     if ends is None:  # of no text
         return np.zeros(1, dtype=kind)
     return np.frombuffer(ends, kind)[text.offset : text.offset + len(text) + 1]
-
-
-def _num_digits(integers_N: npt.NDArray[np.int64]) -> int:
-    """How many characters `str` writes all of them in."""
-    size_N = np.abs(integers_N).view(np.uint64)  # of the smallest integer, too
-    tens = TENS[size_N.max(initial=0) >= TENS]
-    num_signs = np.count_nonzero(integers_N < 0)
-    return int(len(size_N) + num_signs + sum(np.count_nonzero(size_N >= ten) for ten in tens))

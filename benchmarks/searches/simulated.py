@@ -176,10 +176,10 @@ def ours(
     executor = SimulatedExecutor(num_workers=num_workers)
     ledger = _Ledger(judged, spec, clock=executor.clock)
     longest = 1.0 * spec.search.epochs.value  # a fixed knob in the specs at hand
-    powers = reversed(range(1, spec.search.rungs))
-    rungs = tuple(longest / spec.search.eta**power for power in powers)
-    if shares is not None:
-        rungs = tuple(longest * share for share in shares)
+    if shares is None:
+        powers = reversed(range(1, spec.search.rungs))
+        shares = tuple(1 / spec.search.eta**power for power in powers)
+    rungs = tuple(longest * share for share in shares)
     with _planned(PLANS[plan]), _judging(spec, foretelling):
         loop = _CutLoop(ledger, spec, until_s, features=features, tasks=tasks, clock=executor.clock)
         executor.run(loop, SurrogateJob(surrogate=surrogate, rungs=rungs))

@@ -20,7 +20,7 @@ from automtl.data.batch import Batch
 from automtl.data.cache import open_data
 from automtl.data.fit import Gathered
 from automtl.data.hash_index import HashIndex
-from automtl.data.key_counts import KeyCounts, build_vocabulary, num_digits
+from automtl.data.key_counts import KeyCounts, build_vocabulary
 from automtl.data.row_hash import nth_smallest, row_hashes
 from automtl.data.sample import SIZE, RowSample
 from automtl.data.scaling import Moments
@@ -277,12 +277,6 @@ def test_integers_meet_only_keys_that_are_written_as_they_are():
         assert Lookup(pl.Series(keys)).ids(asked).tolist() == [1, 1, 1, 1, *at]
         narrow = [one for one in keys if len(one) < 5]
         assert Lookup(pl.Series(narrow)).ids(asked).tolist()[:4] == [1, 1, 1, 1]
-
-
-@given(values=st.lists(st.integers(-(2**63), 2**63 - 1)))
-def test_integers_have_as_many_digits_as_their_text(values):
-    digits = num_digits(np.array(values, dtype=np.int64))
-    assert digits.tolist() == [len(str(abs(value))) for value in values]
 
 
 # ---- numbers ---------------------------------------------------------------------------------

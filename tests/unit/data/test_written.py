@@ -16,7 +16,7 @@ from automtl.data.build import encode_rows
 from automtl.data.cache import ARRAYS
 from automtl.data.columns import ColumnError, as_keys, number_array
 from automtl.data.source import FileSource, FrameSource
-from automtl.data.written import are_keys, plain_integers, plain_numbers
+from automtl.data.written import are_keys, num_digits, plain_integers, plain_numbers
 
 ODD = ["01", "+1", "-0", " 1", "1 ", "1.0", "1e3", "0x1F", "0XFFFFFFFFFF", "-", "", "٣", str(2**63)]
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -37,6 +37,12 @@ def test_integers_as_str_writes_them_are_these(values):
 def test_one_text_that_is_no_such_integer_leaves_the_column_text(odd):
     for column in ([odd], ["7", odd], [odd, "7", None], ["123456789", None, odd, "0"]):
         assert plain_integers(pa.array(column)) is None
+
+
+@given(values=st.lists(INT64))
+def test_integers_have_as_many_digits_as_their_text(values):
+    digits = num_digits(np.array(values, dtype=np.int64))
+    assert digits.tolist() == [len(str(abs(value))) for value in values]
 
 
 def test_text_whose_letters_lie_elsewhere_is_left_alone():
