@@ -24,7 +24,7 @@ from automtl import pareto
 from automtl.config import Constraint, Evaluation, Objective
 from automtl.records import TrialRecord, task_objectives
 
-__all__ = ["Verdict", "judge", "ranks", "stop_reason"]
+__all__ = ["Verdict", "evaluation_at", "judge", "ranks", "stop_reason"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -64,7 +64,7 @@ def stop_reason(
 
     table: list[Evaluation] = []
     for record in history:
-        found = _at(record, rung.epochs)
+        found = evaluation_at(record, rung.epochs)
         if record.state == "interrupted":
             if found is not None and record.origin == newcomer.origin:
                 return ""
@@ -88,7 +88,7 @@ def stop_reason(
     )
 
 
-def _at(record: TrialRecord, epochs: float) -> Evaluation | None:
+def evaluation_at(record: TrialRecord, epochs: float) -> Evaluation | None:
     """What a trial's evaluation at a rung saw, if it came there."""
     return next(
         (one for one in record.evaluations if math.isclose(one.epochs, epochs, rel_tol=1e-9)), None

@@ -10,7 +10,6 @@ R singular values, L strengths.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from automtl import pareto
 from automtl.config import Objective
 from automtl.records import TrialRecord, losses
 from automtl.search.distributions import from_label
-from automtl.search.rungs import judge, stop_reason
+from automtl.search.rungs import evaluation_at, judge, stop_reason
 from automtl.search.sampler import search_space
 from automtl.search.strategies.base import Observation
 from automtl.search.strategies.points import Points
@@ -70,7 +69,7 @@ class Foretold:
             return stop_reason(trials, newcomer, objectives=objectives, eta=eta, **options)
         epochs, table, seen = newcomer.evaluations[-1].epochs, [], []
         for record in trials:
-            found = next((e for e in record.evaluations if math.isclose(e.epochs, epochs)), None)
+            found = evaluation_at(record, epochs)
             if found is not None and record.in_space and record.state != "failed":
                 table.append(record)
                 seen.append([found.metrics[one.name] for one in objectives])
