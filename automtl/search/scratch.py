@@ -6,7 +6,7 @@ import fcntl
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["scratch_directory"]
@@ -26,13 +26,14 @@ def scratch_directory(root: Path | None = None) -> Iterator[Path]:
     root = _default_root() if root is None else root
     _sweep(root)
     path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
-    try:
-        with (path / f"{LOCK}.new").open("wb") as lock:
+    with ExitStack() as files:  # the lock is held until all is removed, or a sweep would join in
+        try:
+            lock = files.enter_context((path / f"{LOCK}.new").open("wb"))
             fcntl.flock(lock, fcntl.LOCK_EX)
             (path / f"{LOCK}.new").rename(path / LOCK)  # now a sweep may look at it
             yield path
-    finally:
-        _remove(path / LOCK)
+        finally:
+            _remove(path / LOCK)
 
 
 def _default_root() -> Path:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from automtl.search.scratch import scratch_directory
 
@@ -25,6 +28,24 @@ def test_scratch_is_gone_at_the_end(tmp_path: Path) -> None:
     with scratch_directory(tmp_path) as scratch:
         (scratch / "file").touch()
         assert scratch.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_scratch_that_is_being_removed_is_left_alone_by_a_search_that_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed, remove = [], shutil.rmtree
+
+    def while_another_starts(path: Path, ignore_errors: bool) -> None:
+        monkeypatch.setattr(shutil, "rmtree", remove)
+        with scratch_directory(tmp_path):
+            removed.append(path.exists())
+        remove(path, ignore_errors)
+
+    with scratch_directory(tmp_path) as scratch:
+        (scratch / "session").mkdir()
+        monkeypatch.setattr(shutil, "rmtree", while_another_starts)
+    assert removed == [True]
     assert list(tmp_path.iterdir()) == []
 
 
