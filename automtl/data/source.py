@@ -57,7 +57,7 @@ class FrameSource:
         self._frame, self._place = frame, place
 
     def digests(self) -> list[str]:
-        digest = hashlib.blake2b()
+        digest = hashlib.sha256()
         for name in self._frame.columns:
             digest.update(f"{name}:{self._frame.schema[name]};".encode())
         for rows in self._frame.iter_slices(BATCH_ROWS):
