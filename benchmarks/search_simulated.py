@@ -11,10 +11,10 @@ the clock. `ratio` is what the search by hand took in all over what ours took un
 the hypervolume that the former had at its end (VALIDATION metrics, parameters as log10, one
 reference point: that of all searches). A search that did not come there counts with the least that
 its ratio can be at most, its whole time, and in `never`. `at the end`: ours over by hand, after
-equal seconds; on TEST: of the same fronts. With `--up-to .25` ours is cut off after a quarter of
-the time, and its end is there; that takes a fifth as long to simulate. Intervals are over the
-searches' seeds, 95 %, Student (of the logarithms for ratios); `times the first line's` compares
-ratios seed by seed.
+equal seconds; `TEST`: the same fronts on TEST rows, where `on TEST` has the ratios. With
+`--up-to .25` ours is cut off after a quarter of the time, and its end is there; that takes a fifth
+as long to simulate. Intervals are over the searches' seeds, 95 %, Student (of the logarithms for
+ratios); `times the first line's` compares ratios seed by seed.
 
 The surrogate is smoother than training and knows no failures, start-ups or idle workers.
 
@@ -37,14 +37,15 @@ import numpy as np
 from curves import read_curves
 from repeats import Floats, t_interval, table
 from searches.foretold import Foretelling
-from searches.result import losses, reference_of
+from searches.omniscient import omniscient
+from searches.result import losses, prefix_fronts, reference_of
 from searches.simulated import Outcome, by_hand, ours
 from searches.surrogate import Surrogate
 
 from automtl import pareto
 from automtl.analysis.interval import Interval
 from automtl.config import Objective
-from automtl.data.cache import open_data
+from automtl.data.cache import EncodedData, open_data
 from automtl.spec.load import load_spec
 from automtl.spec.schema import Spec
 
@@ -53,13 +54,15 @@ from automtl.spec.schema import Spec
 class Variant:
     """How our search differs from its defaults: settings of the spec, the plan of first trials,
     the roles that the rungs judge beside `search`, where they lie (shares of a training), and
-    whether they judge by predicted ends."""
+    whether they judge by predicted ends. Or it is no search of ours, but one that knows what to
+    expect (`searches/omniscient.py`)."""
 
     search: Mapping[str, Any] = field(default_factory=dict)
     plan: str = "spread"
     judged: tuple[str, ...] = ()
     shares: tuple[float, ...] | None = None
     foretelling: Foretelling | None = None
+    is_omniscient: bool = False
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -92,6 +95,7 @@ VARIANTS: Mapping[str, Variant] = {
     "nothing planned, 4 rungs": Variant(plan="nothing", search={"rungs": 4}),
     "all judged, 1 reference": Variant(judged=("baseline", "reference"), plan="untuned"),
     "nothing planned, no rungs": Variant(plan="nothing", search={"rungs": 1}),
+    "omniscient": Variant(is_omniscient=True),
 }
 Key = tuple[str, str]  # sampler, variant
 
@@ -102,7 +106,7 @@ class Volumes:
 
     at_s_N: Floats
     valid_N: Floats
-    test: float  # of the last front
+    test_N: Floats  # of the same fronts
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -140,32 +144,47 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         for sampler in options.samplers:
             for name in options.variants:
-                variant = VARIANTS[name]
-                mine = ours(
-                    changed(
-                        spec,
-                        seed=seed,
-                        sampler=sampler,
-                        trials=options.ours_trials or 4 * options.trials,
-                        wall_hours=theirs.spent_s / 3600,
-                        **variant.search,
-                    ),
-                    surrogate,
-                    data.features,
-                    data.tasks,
-                    num_workers=options.workers,
-                    plan=variant.plan,
-                    judged=variant.judged,
-                    shares=variant.shares,
-                    foretelling=variant.foretelling,
-                    until_s=options.up_to * theirs.spent_s if options.up_to else math.inf,
+                searched = changed(
+                    spec,
+                    seed=seed,
+                    sampler=sampler,
+                    trials=options.ours_trials or 4 * options.trials,
+                    wall_hours=theirs.spent_s / 3600,
+                    **VARIANTS[name].search,
                 )
+                mine = search(VARIANTS[name], searched, surrogate, data, theirs.spent_s, options)
                 pairs.setdefault((sampler, name), []).append((theirs, mine))
         print(f"seed {seed}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
         if options.out and seed > options.first_seed:  # as it stands, should the rest be cut off
             shown = report(pairs, surrogate, spec.objective_list(), options)
             options.out.with_suffix(".md").write_text(shown + "\n", encoding="utf-8")
     print(report(pairs, surrogate, spec.objective_list(), options))
+
+
+def search(
+    variant: Variant,
+    spec: Spec,
+    surrogate: Surrogate,
+    data: EncodedData,
+    theirs_s: float,
+    options: argparse.Namespace,
+) -> Outcome:
+    """Of one variant, as long as the search by hand took, or up to a share of that."""
+    if variant.is_omniscient:
+        until_s = (options.up_to or 1.0) * theirs_s
+        return omniscient(spec, surrogate, num_workers=options.workers, until_s=until_s)
+    return ours(
+        spec,
+        surrogate,
+        data.features,
+        data.tasks,
+        num_workers=options.workers,
+        plan=variant.plan,
+        judged=variant.judged,
+        shares=variant.shares,
+        foretelling=variant.foretelling,
+        until_s=options.up_to * theirs_s if options.up_to else math.inf,
+    )
 
 
 def changed(spec: Spec, **search: Any) -> Spec:
@@ -197,22 +216,35 @@ def report(
         return Volumes(
             at_s_N=np.array(outcome.at_s),
             valid_N=pareto.hypervolume_trace(valid_NM, valid_ref_M),
-            test=pareto.hypervolume(test_NM[pareto.pareto_front(valid_NM)], test_ref_M),
+            test_N=np.array(
+                [
+                    pareto.hypervolume(test_NM[front], test_ref_M)
+                    for front in prefix_fronts(valid_NM)
+                ]
+            ),
         )
 
     rows, raw = [], {}
     for (sampler, name), many in pairs.items():
         both_S = [(theirs, volumes(theirs), mine, volumes(mine)) for theirs, mine in many]
-        until_S = [first_s(mine, a.valid_N[-1]) for _, a, _, mine in both_S]
-        ratio_S = np.array(
-            [
-                theirs.spent_s / min(until, _whole_s(theirs, ours_, options.up_to))
-                for until, (theirs, _, ours_, _) in zip(until_S, both_S, strict=True)
-            ]
+        until_S = np.array([first_s(b.at_s_N, b.valid_N, a.valid_N[-1]) for _, a, _, b in both_S])
+        test_until_S = [first_s(b.at_s_N, b.test_N, a.test_N[-1]) for _, a, _, b in both_S]
+        ratio_S, test_ratio_S = (
+            np.array(
+                [
+                    theirs.spent_s / min(until, _whole_s(theirs, mine, options.up_to))
+                    for until, (theirs, _, mine, _) in zip(many, both_S, strict=True)
+                ]
+            )
+            for many in (until_S, test_until_S)
         )
         end_S = np.array([b.valid_N[-1] / a.valid_N[-1] for _, a, _, b in both_S])
-        test_S = np.array([b.test / a.test for _, a, _, b in both_S])
-        raw[f"{sampler}, {name}"] = {"ratio": ratio_S.tolist(), "end": end_S.tolist()}
+        test_S = np.array([b.test_N[-1] / a.test_N[-1] for _, a, _, b in both_S])
+        raw[f"{sampler}, {name}"] = {
+            "ratio": ratio_S.tolist(),
+            "on TEST": test_ratio_S.tolist(),
+            "end": end_S.tolist(),
+        }
         first = raw[next(iter(raw))]["ratio"]
         log, paired = (t_interval(np.log(many_S)) for many_S in (ratio_S, ratio_S / first))
         rows.append(
@@ -222,6 +254,8 @@ def report(
                 f"{np.median(ratio_S):.2f}",
                 spread(log),
                 spread(paired) if len(rows) else "",
+                f"{np.median(test_ratio_S):.2f}",
+                spread(t_interval(np.log(test_ratio_S))),
                 f"{np.isinf(until_S).mean():.0%}",
                 cell(end_S),
                 cell(test_S),
@@ -232,16 +266,22 @@ def report(
     if options.out:
         options.out.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
     head = ["sampler", "variant", "ratio: median", "geometric mean", "times the first line's"]
-    head += ["never", "at the end", "on TEST", "trials started", "trained to the end"]
+    head += [
+        "on TEST: median",
+        "geometric mean",
+        "never",
+        "at the end",
+        "TEST",
+        "trials started",
+        "trained to the end",
+    ]
     return table(head, rows)
 
 
 def valid_losses(
     outcome: Outcome, surrogate: Surrogate, objectives: Sequence[Objective]
 ) -> pareto.Floats:
-    answers = [surrogate.answer(config) for config in outcome.configs]
-    named = [dict(zip(surrogate.metrics, one.valid_PM[-1], strict=True)) for one in answers]
-    return losses([a | dict(b.costs) for a, b in zip(named, answers, strict=True)], objectives)
+    return pareto.to_losses([surrogate.values(one) for one in outcome.configs], objectives)
 
 
 def test_losses(
@@ -265,9 +305,9 @@ def _whole_s(theirs: Outcome, mine: Outcome, up_to: float | None) -> float:
     return up_to * theirs.spent_s if up_to else max(theirs.spent_s, mine.spent_s)
 
 
-def first_s(volumes: Volumes, target: float) -> float:
-    reached = np.flatnonzero(volumes.valid_N >= target)
-    return float(volumes.at_s_N[reached[0]]) if len(reached) else math.inf
+def first_s(at_s_N: Floats, volume_N: Floats, target: float) -> float:
+    reached = np.flatnonzero(volume_N >= target)
+    return float(at_s_N[reached[0]]) if len(reached) else math.inf
 
 
 def spread(logs: Interval) -> str:

@@ -37,7 +37,7 @@ from automtl.search.home import HERE, Home
 from automtl.search.sampler import Proposal
 from automtl.training.fit import evaluation_epochs
 
-__all__ = ["Answer", "Surrogate", "SurrogateJob"]
+__all__ = ["Answer", "Expected", "Surrogate", "SurrogateJob"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,15 @@ class Answer:
     test_M: Floats
     trained_P: Floats
     costs: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What may come of C configurations at their end, in native units: the expectation with each
+    of R residuals; and how long they are expected to take, the evaluation at the end included."""
+
+    values_RCM: Floats
+    seconds_C: Floats
 
 
 class Surrogate:
@@ -66,6 +75,7 @@ class Surrogate:
         tasks: tuple[TaskSchema, ...],
     ) -> None:
         self._features, self._tasks = features, tasks
+        self._objectives = objectives
         self.metrics = [one.name for one in objectives if one.task is not None]
         self.shares = np.array([point.share for point in curves[0].points])
         self.evaluation_s = float(np.median([curve.evaluation_s for curve in curves]))
@@ -101,6 +111,36 @@ class Surrogate:
         if key not in self._known:
             self._known[key] = self._answer(key, config)
         return self._known[key]
+
+    def values(self, config: TrialConfig) -> list[float]:
+        """The objectives at the end."""
+        answer = self.answer(config)
+        known = dict(zip(self.metrics, answer.valid_PM[-1].tolist(), strict=True))
+        return [(known | dict(answer.costs))[one.name] for one in self._objectives]
+
+    def seconds(self, config: TrialConfig) -> float:
+        """How long it takes until it has been evaluated at its end and nowhere else."""
+        return float(self.answer(config).trained_P[-1]) + self.evaluation_s
+
+    def expected(
+        self, configs: Sequence[TrialConfig], *, num_residuals: int, random: np.random.Generator
+    ) -> Expected:
+        """What a search may know that knows this surrogate, but not which residual is drawn."""
+        x_CD = self._scaler.transform(self._matrix([self._row(config) for config in configs]))
+        mean_CQ = np.column_stack([model.predict(x_CD) for model in self._models])
+        drawn_RQ = random.choice(self._residual_NQ, num_residuals, replace=False)
+        y_RCQ = (mean_CQ + drawn_RQ[:, None, :]) * self._scale_Q
+        ends = range(self._num_valid - len(self.metrics), self._num_valid)
+        known = {name: y_RCQ[:, :, q] for name, q in zip(self.metrics, ends, strict=True)}
+        sizes = [costs(one.model, self._features, self._tasks) for one in configs]
+        for one in self._objectives:
+            if one.name not in known:
+                size_C = np.array([size[one.name] for size in sizes])
+                known[one.name] = np.broadcast_to(size_C, y_RCQ.shape[:2])
+        return Expected(
+            values_RCM=np.stack([known[one.name] for one in self._objectives], axis=-1),
+            seconds_C=np.exp(mean_CQ[:, -1] * self._scale_Q[-1]) + self.evaluation_s,
+        )
 
     def curve(self, number: int, proposal: Proposal) -> Curve:
         """What would have been recorded of it."""
