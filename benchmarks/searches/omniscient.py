@@ -10,7 +10,6 @@ Shapes: C configurations of the pool, R residuals, P points, M objectives.
 from __future__ import annotations
 
 import heapq
-import math
 from functools import partial
 
 import numpy as np
@@ -53,8 +52,7 @@ def omniscient(spec: Spec, surrogate: Surrogate, *, num_workers: int, until_s: f
         while left and len(running) < num_workers:
             gain_C = np.array([_gain(losses_RCM[:, c], open_PM) for c in left])
             chosen = left.pop(int(np.argmax(gain_C / expected.seconds_C[left])))
-            seconds = float(surrogate.seconds(pool[chosen]))
-            heapq.heappush(running, (now_s + seconds, chosen))
+            heapq.heappush(running, (now_s + surrogate.seconds(pool[chosen]), chosen))
         if not running:
             break
         now_s, ended = heapq.heappop(running)
@@ -73,4 +71,4 @@ def omniscient(spec: Spec, surrogate: Surrogate, *, num_workers: int, until_s: f
 def _gain(losses_RM: Floats, open_PM: Floats) -> float:
     """How many of the points that nothing dominates yet are expected to be dominated."""
     dominated_RP = (losses_RM[:, None, :] <= open_PM[None, :, :]).all(axis=2)
-    return float(dominated_RP.sum(axis=1).mean()) if len(open_PM) else math.nan
+    return float(dominated_RP.sum(axis=1).mean())

@@ -126,8 +126,7 @@ class Surrogate:
         self, configs: Sequence[TrialConfig], *, num_residuals: int, random: np.random.Generator
     ) -> Expected:
         """What a search may know that knows this surrogate, but not which residual is drawn."""
-        x_CD = self._scaler.transform(self._matrix([self._row(config) for config in configs]))
-        mean_CQ = np.column_stack([model.predict(x_CD) for model in self._models])
+        mean_CQ = self._means(configs)
         drawn_RQ = random.choice(self._residual_NQ, num_residuals, replace=False)
         y_RCQ = (mean_CQ + drawn_RQ[:, None, :]) * self._scale_Q
         ends = range(self._num_valid - len(self.metrics), self._num_valid)
@@ -168,9 +167,7 @@ class Surrogate:
     def _answer(self, key: str, config: TrialConfig) -> Answer:
         digest = hashlib.sha256(key.encode()).digest()
         residual_Q = self._residual_NQ[int.from_bytes(digest[:8]) % len(self._residual_NQ)]
-        x_1D = self._scaler.transform(self._matrix([self._row(config)]))
-        mean_Q = np.array([model.predict(x_1D)[0] for model in self._models])
-        y_Q = (mean_Q + residual_Q) * self._scale_Q
+        y_Q = (self._means([config])[0] + residual_Q) * self._scale_Q
         count, valid = len(self.metrics), self._num_valid
         return Answer(
             valid_PM=y_Q[:valid].reshape(len(self.shares), count),
@@ -178,6 +175,11 @@ class Surrogate:
             trained_P=math.exp(y_Q[-1]) * self.shares,
             costs=costs(config.model, self._features, self._tasks),
         )
+
+    def _means(self, configs: Sequence[TrialConfig]) -> Floats:
+        """mean_CQ, scaled."""
+        x_CD = self._scaler.transform(self._matrix([self._row(config) for config in configs]))
+        return np.column_stack([model.predict(x_CD) for model in self._models])
 
     def _targets(self, curve: Curve) -> list[float]:
         points = [*(point.metrics for point in curve.points), curve.test]
