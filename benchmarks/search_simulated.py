@@ -38,7 +38,7 @@ from curves import read_curves
 from repeats import Floats, t_interval, table
 from searches.foretold import Foretelling
 from searches.omniscient import omniscient
-from searches.result import losses, prefix_fronts, reference_of
+from searches.result import prefix_fronts, reference_of
 from searches.simulated import Outcome, by_hand, ours
 from searches.surrogate import Surrogate
 
@@ -287,9 +287,8 @@ def valid_losses(
 def test_losses(
     outcome: Outcome, surrogate: Surrogate, objectives: Sequence[Objective]
 ) -> pareto.Floats:
-    answers = [surrogate.answer(config) for config in outcome.configs]
-    named = [dict(zip(surrogate.metrics, one.test_M, strict=True)) for one in answers]
-    return losses([a | dict(b.costs) for a, b in zip(named, answers, strict=True)], objectives)
+    values = [surrogate.values(one, on_test=True) for one in outcome.configs]
+    return pareto.to_losses(values, objectives)
 
 
 def last_front(

@@ -112,11 +112,12 @@ class Surrogate:
             self._known[key] = self._answer(key, config)
         return self._known[key]
 
-    def values(self, config: TrialConfig) -> list[float]:
-        """The objectives at the end."""
+    def values(self, config: TrialConfig, *, on_test: bool = False) -> list[float]:
+        """The objectives at the end, on VALIDATION or on TEST rows."""
         answer = self.answer(config)
-        known = dict(zip(self.metrics, answer.valid_PM[-1].tolist(), strict=True))
-        return [(known | dict(answer.costs))[one.name] for one in self._objectives]
+        metrics_M = answer.test_M if on_test else answer.valid_PM[-1]
+        known = dict(zip(self.metrics, metrics_M.tolist(), strict=True)) | dict(answer.costs)
+        return [known[one.name] for one in self._objectives]
 
     def seconds(self, config: TrialConfig) -> float:
         """How long it takes until it has been evaluated at its end and nowhere else."""
