@@ -88,7 +88,7 @@ class TrialSpec(Block):
         "auto", description="auto: a GPU where there is one"
     )
     precision: Annotated[Precision, OneOf(get_args(Precision))] = Field(
-        "auto", description="of matrix products: fp32, bf16, or auto, bf16 where it was measured"
+        "auto", description="of matrix products; auto: what was measured as fastest and as good"
     )
     cpus: Annotated[float, Real(above=0)] = Field(1, description="CPU cores a trial takes")
     gpus: Annotated[float, Real(low=0, high=1)] = Field(

@@ -23,6 +23,7 @@ from automtl.models.model import MultiTaskModel
 from automtl.models.plan import plan_model
 from automtl.records import evaluation_epochs
 from automtl.training.batches import Batches, resolve_device
+from automtl.training.captured import CapturedStepper
 from automtl.training.checkpoint import Checkpoint, Checkpoints, generators, set_generators
 from automtl.training.latency import latency_ms
 from automtl.training.losses import MultiTaskLoss, task_targets
@@ -34,7 +35,8 @@ from automtl.training.step import Stepper
 __all__ = ["Trainer", "TrainingData", "predict_rows"]
 
 STEPS_BETWEEN_CHECKS = 50  # of the loss for NaN: a check waits for the device
-PREDICT_BATCH_SIZE = 2048  # activations of more rows leave the processor's cache
+# activations of more rows leave a processor's cache; a GPU is idle between small batches
+PREDICT_BATCH_SIZES = {"cpu": 2048, "cuda": 16_384}
 
 
 class TrainingData(Protocol):
@@ -78,8 +80,8 @@ class Trainer:
         self._on_step = on_step or _nothing
         self.notes: list[str] = []
         self.precision, why = resolve_precision(precision, self.device)
-        if (precision, self.precision) == ("auto", "bf16"):
-            self.notes.append(f"precision bf16 ({why})")
+        if self.precision != ("fp32" if precision == "auto" else precision):
+            self.notes.append(f"precision {self.precision} ({why})")
         self.costs = costs(config.model, data.features, data.tasks)
         plan = plan_model(config.model, data.features, num_tasks=len(data.tasks))
         check_fits(config, plan, self.device)
@@ -139,7 +141,7 @@ class Trainer:
         """All metrics on the rows of `split`, and the model's costs."""
         rows = self.data.rows(split)
         with autocast(self.precision, self.device):
-            predictions = _predict(self.model, rows, PREDICT_BATCH_SIZE)
+            predictions = _predict(self.model, rows)
         return evaluate(predictions, np.asarray(rows.labels_NK), self.data.tasks) | self.costs
 
     def _build(self) -> MultiTaskModel:
@@ -175,7 +177,8 @@ class Trainer:
                 " device's free memory: batches are copied there one by one"
             )
         loss = MultiTaskLoss(self.config, self.data.tasks, log_scale=self.model.log_scale)
-        stepper = Stepper(
+        steps_by = CapturedStepper if self.device.type == "cuda" else Stepper
+        stepper = steps_by(
             self.config.train, self.model, loss.to(self.device), precision=self.precision
         )
         if start is not None and not start.fits(stepper.state()):
@@ -288,15 +291,16 @@ def _check_finite(loss: Tensor, number: int) -> None:
 
 
 def predict_rows(
-    model: MultiTaskModel, rows: Rows, *, batch_size: int = PREDICT_BATCH_SIZE
+    model: MultiTaskModel, rows: Rows, *, batch_size: int | None = None
 ) -> dict[str, NDArray[np.float32]]:
     """Predictions for all rows, in their order, named as by `MultiTaskModel.predict`."""
     predictions = _predict(model, rows, batch_size)
     return {name: values.cpu().numpy() for name, values in predictions.items()}
 
 
-def _predict(model: MultiTaskModel, rows: Rows, batch_size: int) -> dict[str, Tensor]:
+def _predict(model: MultiTaskModel, rows: Rows, batch_size: int | None = None) -> dict[str, Tensor]:
     model.eval()
+    batch_size = batch_size or PREDICT_BATCH_SIZES[model.device.type]
     batches = Batches(rows.ids_NC, rows.numeric_NF, device=model.device)
     parts = [model.predict(ids, numeric) for ids, numeric in batches.in_order(batch_size)]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from automtl.data.cache import Rows
 from automtl.models.model import MultiTaskModel
-from automtl.training.precision import autocast
+from automtl.training.precision import Used, autocast
 
 __all__ = ["NUM_FASTEST", "NUM_RUNS", "NUM_WARM_UPS", "latency_ms"]
 
@@ -30,7 +29,7 @@ def latency_ms(
     rows: Rows,
     *,
     batch_size: int,
-    precision: Literal["fp32", "bf16"] = "fp32",
+    precision: Used = "fp32",
 ) -> float:
     """Milliseconds that `model` takes to score one batch of `batch_size` rows.
 

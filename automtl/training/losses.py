@@ -86,7 +86,7 @@ class MultiTaskLoss(nn.Module):
         targets_BK: Tensor,
         weights_BK: Tensor | None = None,
         *,
-        epochs: float,
+        epochs: float | Tensor,
     ) -> Tensor:
         """[B, K] each (target NaN: not observed; no weights: all 1), `epochs` trained so far -> a
         scalar."""

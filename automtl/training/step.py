@@ -6,7 +6,6 @@ Nothing in it waits for the device. Shapes: B rows, C id columns, F numeric colu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from automtl.config import TrainConfig
 from automtl.models.model import MultiTaskModel
 from automtl.training.losses import MultiTaskLoss
 from automtl.training.optim import build_dense_optimizer, build_table_optimizers
-from automtl.training.precision import autocast
+from automtl.training.precision import Used, autocast, multiplying
 
 __all__ = ["Stepper"]
 
@@ -29,7 +28,7 @@ class Stepper:
         model: MultiTaskModel,
         loss: MultiTaskLoss,
         *,
-        precision: Literal["fp32", "bf16"] = "fp32",
+        precision: Used = "fp32",
     ) -> None:
         self.model, self.loss, self.precision = model, loss, precision
         self.dense = build_dense_optimizer(config, model, loss)
@@ -62,7 +61,7 @@ class Stepper:
         targets_BK: Tensor,
         weights_BK: Tensor | None = None,
         *,
-        epochs: float,
+        epochs: float | Tensor,
     ) -> Tensor:
         """Learns from one batch after `epochs` epochs; -> its loss before that, a scalar."""
         store = self.model.embedding
@@ -72,7 +71,8 @@ class Stepper:
             logits_BK = self.model.trunk(store.assemble(vectors, ids_BC, numeric_BF))
         loss = self.loss(logits_BK, targets_BK, weights_BK, epochs=epochs)
         self.dense.zero_grad()
-        loss.backward()
+        with multiplying(self.precision):
+            loss.backward()
         self.dense.step()
         for table, rows_GBC, vectors_GBCD in zip(self.tables, rows, vectors, strict=True):
             assert vectors_GBCD.grad is not None, "everything that is looked up is read"

@@ -9,7 +9,6 @@ different.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
@@ -143,19 +142,19 @@ class LazyAdam(TableOptimizer):
         super().__init__(table_VD, lr=lr, l2=l2)
         self.mean_VD = torch.zeros_like(self.table_VD)
         self.square_VD = torch.zeros_like(self.table_VD)
-        self.num_steps = torch.zeros((), dtype=torch.int64)  # on the CPU: Python reads it
+        self.num_steps = self.table_VD.new_zeros((), dtype=torch.float64)
 
     def state(self) -> dict[str, Tensor]:
         return {"mean": self.mean_VD, "square": self.square_VD, "num_steps": self.num_steps}
 
     def _change(self, rows_U: Tensor, grads_UD: Tensor) -> Tensor:
-        num_steps = int(self.num_steps.add_(1))
+        num_steps = self.num_steps.add_(1)
         first, second = ADAM_BETAS
         mean_UD = self.mean_VD.index_select(0, rows_U).lerp_(grads_UD, 1 - first)
         square_UD = self.square_VD.index_select(0, rows_U).lerp_(grads_UD.square(), 1 - second)
         self.mean_VD.index_copy_(0, rows_U, mean_UD)
         self.square_VD.index_copy_(0, rows_U, square_UD)
-        correction = math.sqrt(1 - second**num_steps) / (1 - first**num_steps)
+        correction = (1 - second**num_steps).sqrt() / (1 - first**num_steps)
         return mean_UD.mul_(correction).div_(square_UD.sqrt_().add_(ADAM_EPS))
 
 

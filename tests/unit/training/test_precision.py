@@ -1,4 +1,4 @@
-"""bf16: when it is chosen, that it learns as well, and that nothing outside sees it."""
+"""bf16 and TF32: when they are chosen, that they learn as well, and that nobody else sees them."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from support.make import CLICK_AND_CONVERSION, InMemoryData
 from automtl.config import ModelConfig, TrainConfig, TrialConfig
 from automtl.training import precision
 from automtl.training.fit import Trainer, predict_rows
-from automtl.training.precision import autocast, resolve_precision
+from automtl.training.precision import autocast, multiplying, resolve_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -19,13 +19,43 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
         ((True, False), CPU, ("bf16", "auto: this CPU has units for bf16")),
         ((False, True), CPU, ("bf16", "auto: this CPU has units for bf16")),
         ((False, False), CPU, ("fp32", "auto: this CPU has no units for bf16")),
-        ((True, True), GPU, ("fp32", "auto: bf16 was not measured on this device")),
     ],
 )
 def test_auto_is_bf16_where_the_processor_has_units_for_it(units, device, expected, monkeypatch):
     for name, has in zip(precision.BF16_UNITS, units, strict=True):
         monkeypatch.setattr(torch.cpu, name, lambda has=has: has, raising=False)
     assert resolve_precision("auto", device) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "capability", "expected"),
+    [
+        ("auto", (8, 0), ("tf32", "auto: this GPU multiplies in TF32")),
+        ("auto", (7, 5), ("fp32", "auto: nothing faster was measured on this device")),
+        ("tf32", (9, 0), ("tf32", "asked for")),
+        ("tf32", (7, 5), ("fp32", "tf32 needs a GPU of compute capability 8.0")),
+    ],
+)
+def test_tf32_is_of_gpus_that_have_it(asked, capability, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert resolve_precision(asked, GPU) == expected
+
+
+def test_a_cpu_without_what_is_asked_for_says_so():
+    assert resolve_precision("tf32", CPU)[0] == "fp32"
+    config = TrialConfig(model=ModelConfig(family="shared_bottom"), train=TrainConfig())
+    notes = Trainer(config, InMemoryData(), seed=0, device="cpu", precision="tf32").notes
+    assert notes == ["precision fp32 (tf32 needs a GPU of compute capability 8.0)"]
+
+
+def test_tf32_is_on_in_products_only():
+    asked = torch.backends.cuda.matmul.allow_tf32
+    for context in (autocast("tf32", CPU), multiplying("tf32")):
+        with context:
+            assert torch.backends.cuda.matmul.allow_tf32
+        assert torch.backends.cuda.matmul.allow_tf32 == asked
+    with multiplying("bf16"):
+        assert torch.backends.cuda.matmul.allow_tf32 == asked
 
 
 def test_auto_is_fp32_with_a_torch_that_cannot_tell(monkeypatch):
