@@ -30,14 +30,15 @@ def dense_part(trainer: Trainer) -> dict[str, Any]:
     """Trunk forward, loss, backward to the embedded inputs, and the dense optimiser's step; the
     embedded inputs [G, B, E] are ready and want a gradient."""
     config, data, model = trainer.config, trainer.data, trainer.model
-    batch = data.rows("train").part(slice(config.train.batch_size))
+    rows, batch = data.rows("train"), slice(config.train.batch_size)
     with torch.no_grad():
         ids_BC, numeric_BF = (
-            torch.from_numpy(array).to(trainer.device) for array in (batch.ids_NC, batch.numeric_NF)
+            torch.from_numpy(array[batch]).to(trainer.device)
+            for array in (rows.ids_NC, rows.numeric_NF)
         )
         x_GBE = model.embedding(ids_BC, numeric_BF)
     x_GBE.requires_grad_()
-    targets_NK = task_targets(batch.labels_NK, data.tasks, dependency=config.model.dependency)
+    targets_NK = task_targets(rows.labels_NK[batch], data.tasks, dependency=config.model.dependency)
     targets_BK = torch.from_numpy(targets_NK).to(trainer.device)
     loss = MultiTaskLoss(config, data.tasks).to(trainer.device)
     optimizer = build_dense_optimizer(config.train, model, loss)
@@ -48,7 +49,7 @@ def dense_part(trainer: Trainer) -> dict[str, Any]:
         loss(model.trunk(x_GBE), targets_BK, epochs=0.0).backward()
         optimizer.step()
 
-    return {"train_per_s": len(batch) / median_s(one_step, trainer.device)}
+    return {"train_per_s": len(ids_BC) / median_s(one_step, trainer.device)}
 
 
 def gemms(trainer: Trainer) -> dict[str, Any]:
@@ -88,9 +89,9 @@ def products_of(
 ) -> list[tuple[Tensor, Tensor, Tensor]]:
     """(left, right, out) of y = x w, dw = xᵀ dy, dx = dy wᵀ; plain matrices where G is 1."""
     side_by_side = (groups,) if groups > 1 else ()
-    x = torch.randn(*side_by_side, num_rows, fan_in)
-    w = torch.randn(*side_by_side, fan_in, fan_out)
-    dy = torch.randn(*side_by_side, num_rows, fan_out)
+    x = torch.randn(*side_by_side, num_rows, fan_in, device=device)
+    w = torch.randn(*side_by_side, fan_in, fan_out, device=device)
+    dy = torch.randn(*side_by_side, num_rows, fan_out, device=device)
     return [
         (x, w, torch.empty_like(dy)),
         (x.mT, dy, torch.empty_like(w)),
@@ -99,7 +100,9 @@ def products_of(
 
 
 def median_s(one_step: Callable[[], None], device: torch.device) -> float:
-    """Seconds of a step, after warm-up."""
+    """Seconds of a step, after warm-up; on a GPU of a recorded one."""
+    if device.type == "cuda":
+        one_step = recorded(one_step)
     seconds = []
     for _ in range(NUM_WARMUP + NUM_STEPS):
         started = time.perf_counter()
@@ -107,3 +110,15 @@ def median_s(one_step: Callable[[], None], device: torch.device) -> float:
         measure.wait_for(device.type)
         seconds.append(time.perf_counter() - started)
     return float(np.median(seconds[NUM_WARMUP:]))
+
+
+def recorded(one_step: Callable[[], None]) -> Callable[[], None]:
+    """The same, as one CUDA graph."""
+    aside = torch.cuda.Stream()
+    with torch.cuda.stream(aside):
+        for _ in range(NUM_WARMUP):
+            one_step()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=aside):
+        one_step()
+    return graph.replay

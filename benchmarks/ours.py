@@ -4,8 +4,8 @@
 
 `job.variant` is
 
-- `fp32`, `bf16`: the engine as it is, in that precision (embeddings by Adagrad, only the rows of a
-  batch; AdamW on the rest);
+- `fp32`, `tf32`, `bf16`: the engine as it is, in that precision (embeddings by Adagrad, only the
+  rows of a batch; AdamW on the rest);
 - `rowwise`: as `fp32`, with one number of Adagrad's state for a row of the tables;
 - `dense_adam`: the same model, with torch's AdamW on every row of the tables, as the peers do it;
 - `dense_part`, `gemms`: not a whole training, see `limits.py`.
@@ -39,7 +39,7 @@ from automtl.training.precision import autocast
 
 VERSIONS = {"automtl": __version__, "torch": torch.__version__}
 LIMITS = {"dense_part": limits.dense_part, "gemms": limits.gemms}
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "tf32", "bf16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,9 @@ def trial(job: Job, directory: Path) -> Result:
         (evaluation,) = trainer.run()
         done = Training(examples=evaluation.examples, wall_s=evaluation.wall_s)
     trial_s = time.perf_counter() - started
-    train_per_s = steps.examples_per_s(job.batch_size, skip=job.warmup_steps)
+    # a recorded step of a GPU calls no module
+    is_seen = job.device == "cpu" or job.variant == "dense_adam"
+    train_per_s = steps.examples_per_s(job.batch_size, skip=job.warmup_steps) if is_seen else None
 
     started = time.perf_counter()
     trainer.evaluate("valid")  # once more, as the trial's own evaluation tells no time

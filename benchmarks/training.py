@@ -28,7 +28,8 @@ from rows import NUM_ID_COLUMNS, census, made_up
 
 from automtl.training.precision import resolve_precision
 
-VARIANTS = ("fp32", "rowwise", "bf16", "dense_adam", "dense_part", "gemms")
+VARIANTS = ("fp32", "rowwise", "tf32", "bf16", "dense_adam", "dense_part", "gemms")
+OF_GPUS = ("tf32",)
 NAMES = {"rechub": "torch-rechub", "deepctr": "DeepCTR-Torch", "automtl": "automtl"}
 FAMILIES = {
     "shared_bottom": {},
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=["mmoe", "ple"])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, help="all that the device has")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--no-census", action="store_true", help="leave the small model out")
     parser.add_argument(
@@ -88,6 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, help="every single result as JSON")
     options = parser.parse_args(arguments)
+    if options.variants is None:
+        options.variants = [v for v in VARIANTS if options.device == "cuda" or v not in OF_GPUS]
     if options.quick:
         options.rows, options.repeats = 20_000, 1
         options.vocab, options.threads = options.vocab[:1], options.threads[:1]
