@@ -53,20 +53,23 @@ from automtl.spec.schema import Spec
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """How our search differs from its defaults: settings of the spec, the plan of first trials,
-    the roles that the rungs judge beside `search`, where they lie (shares of a training), and
-    whether they judge by predicted ends. Or it is no search of ours, but one that knows what to
-    expect (`searches/omniscient.py`)."""
+    the roles that the rungs judge beside `search`, where they lie (shares of a training), whether
+    they judge by predicted ends, and whether it begins by chance, not with what the other data
+    sets taught. Or it is no search of ours, but one that knows what to expect
+    (`searches/omniscient.py`)."""
 
     search: Mapping[str, Any] = field(default_factory=dict)
     plan: str = "spread"
     judged: tuple[str, ...] = ()
     shares: tuple[float, ...] | None = None
     foretelling: Foretelling | None = None
+    begun_by_chance: bool = False
     is_omniscient: bool = False
 
 
 VARIANTS: Mapping[str, Variant] = {
     "as it is": Variant(),
+    "begun by chance": Variant(begun_by_chance=True),
     "no rungs": Variant(search={"rungs": 1}),
     "2 rungs": Variant(search={"rungs": 2}),
     "4 rungs": Variant(search={"rungs": 4}),
@@ -183,6 +186,7 @@ def search(
         judged=variant.judged,
         shares=variant.shares,
         foretelling=variant.foretelling,
+        begun_by_chance=variant.begun_by_chance,
         until_s=options.up_to * theirs_s if options.up_to else math.inf,
     )
 

@@ -16,8 +16,9 @@ from automtl import pareto
 from automtl.config import MODEL_COSTS, Evaluation, TrialConfig, to_jsonable
 from automtl.search.distributions import BaseDistribution, distribution, from_label, to_label
 from automtl.search.plan import budget, in_order, plan_trials
-from automtl.search.strategies import make_strategy
+from automtl.search.strategies import make_strategy, portfolio
 from automtl.search.strategies.base import Choose, Observation, Rung, SearchSpace
+from automtl.search.strategies.portfolio import Point
 from automtl.space import Pinned, knobs, sample
 from automtl.spec.domains import Domain, contains
 from automtl.spec.knobs import slots
@@ -29,7 +30,7 @@ __all__ = ["Exhausted", "Proposal", "Sampler", "accept_all"]
 Accept = Callable[[TrialConfig], bool]
 
 MAX_REFUSED = 1_000  # draws in a row, repeated or not accepted: then nothing counts as left
-MAX_RANDOM = 5  # trials of the search proper before a strategy learns
+MAX_RANDOM = 5  # trials of the search proper before a strategy learns, where it begins by chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Sampler:
             seed=spec.search.seed,
             num_startup=_num_startup(spec),
             num_objectives=len(self._objectives),
+            start=start_points(spec),
         )
         self._promised = {
             _key(self._draw(planned.pins, _no_choice)[0])
@@ -193,15 +195,27 @@ def search_space(spec: Spec) -> SearchSpace:
     )
 
 
+def start_points(spec: Spec) -> tuple[Point, ...]:
+    """What `auto` begins with where families and the size of a model count, as where it was learnt
+    from; nothing otherwise."""
+    is_known = (
+        spec.search.sampler == "auto"
+        and any(knob.name == "family" for knob in knobs(spec))
+        and any(objective.name in MODEL_COSTS for objective in spec.objective_list())
+    )
+    return portfolio.points() if is_known else ()
+
+
 def _num_startup(spec: Spec) -> int:
-    """After how many trials a strategy begins: some at random, and those planned before them.
+    """After how many trials a strategy learns: some at random, or from the portfolio, and those
+    planned before them.
 
     Planned trials are all defaults: learning from them alone, a model takes whatever they lack
     (the other dependency, say) for promising, and stays there as long as it adds to the front's
     edges.
     """
     plan, num_trials = plan_trials(spec), budget(spec)
-    num_random = min(MAX_RANDOM, (num_trials - len(plan)) // 2)
+    num_random = min(len(start_points(spec)) or MAX_RANDOM, (num_trials - len(plan)) // 2)
     num_own = num_planned = 0
     for planned in in_order(plan, num_trials):
         if planned is not None:

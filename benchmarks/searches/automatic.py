@@ -1,4 +1,7 @@
-"""Our search as `automtl search` runs it; what it finds is noted when it finds it."""
+"""Our search as `automtl search` runs it; what it finds is noted when it finds it.
+
+But it begins with what the other data sets taught: the own one's lesson would give it away.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from automtl.search.fidelity import Ladder
 from automtl.search.run import run_search
 from automtl.spec.schema import Spec
 from automtl.study import Study
+from searches.elsewhere import learnt_elsewhere
 from searches.result import Found, Result
 
 __all__ = ["search"]
@@ -31,7 +35,8 @@ def search(
     """`spec.search` says how much; weights of trials that were ever on the front stay in
     `directory`."""
     notes = _Notes(directory, elapsed_s)
-    study = run_search(spec, directory / "run", executor="ray", workers=workers, progress=notes)
+    with learnt_elsewhere(spec.name):
+        study = run_search(spec, directory / "run", executor="ray", workers=workers, progress=notes)
     return Result(
         method=NAME,
         spec=spec.name,

@@ -26,6 +26,7 @@ from automtl.search.simulate import SimulatedExecutor
 from automtl.space import sample
 from automtl.spec.domains import Choice, Domain, FloatRange, IntRange
 from automtl.spec.schema import Spec
+from searches.elsewhere import by_chance, learnt_elsewhere
 from searches.foretold import Foretelling, Foretold
 from searches.surrogate import Surrogate, SurrogateJob
 
@@ -168,11 +169,12 @@ def ours(
     judged: tuple[str, ...] = (),
     shares: tuple[float, ...] | None = None,
     foretelling: Foretelling | None = None,
+    begun_by_chance: bool = False,
     until_s: float = math.inf,
 ) -> Outcome:
     """The search of `spec`, with another plan, with planned trials `judged` at rungs too, with
-    rungs at other `shares` of a training, or judged by ends that are foretold; `until_s` cuts it
-    off."""
+    rungs at other `shares` of a training, or judged by ends that are foretold. It begins by chance
+    or with what the other data sets taught; `until_s` cuts it off."""
     executor = SimulatedExecutor(num_workers=num_workers)
     ledger = _Ledger(judged, spec, clock=executor.clock)
     longest = 1.0 * spec.search.epochs.value  # a fixed knob in the specs at hand
@@ -180,7 +182,8 @@ def ours(
         powers = reversed(range(1, spec.search.rungs))
         shares = tuple(1 / spec.search.eta**power for power in powers)
     rungs = tuple(longest * share for share in shares)
-    with _planned(PLANS[plan]), _judging(spec, foretelling):
+    begun = by_chance() if begun_by_chance else learnt_elsewhere(spec.name)
+    with begun, _planned(PLANS[plan]), _judging(spec, foretelling):
         loop = _CutLoop(ledger, spec, until_s, features=features, tasks=tasks, clock=executor.clock)
         executor.run(loop, SurrogateJob(surrogate=surrogate, rungs=rungs))
     ended = sorted(

@@ -82,6 +82,7 @@ def losses_of(stepper, device="cuda"):
 @pytest.mark.parametrize("dependency", ["none", "esmm"])
 @pytest.mark.parametrize("numeric_encoding", ["buckets", "piecewise_linear"])
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe["embedding_optimizer"])
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 def test_a_step_waits_for_nothing(family, dependency, numeric_encoding, recipe):
     config = make_config(
         family, dependency, dropout=0.1, numeric_encoding=numeric_encoding, **recipe

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from automtl.search.strategies.base import SearchSpace, Strategy
+from automtl.search.strategies.portfolio import Point
 
 __all__ = ["StrategyName", "make_strategy"]
 
@@ -12,9 +14,16 @@ StrategyName = Literal["auto", "tpe", "gp", "nsga2", "random", "grid"]
 
 
 def make_strategy(
-    name: StrategyName, space: SearchSpace, *, seed: int, num_startup: int, num_objectives: int
+    name: StrategyName,
+    space: SearchSpace,
+    *,
+    seed: int,
+    num_startup: int,
+    num_objectives: int,
+    start: Sequence[Point] = (),
 ) -> Strategy:
-    """The strategy of this name; it draws by chance until `num_startup` trials have ended.
+    """The strategy of this name; it draws by chance until `num_startup` trials have ended, `auto`
+    the points of `start` first.
 
     Only what the strategy needs is imported: torch and Optuna take their time.
     """
@@ -22,7 +31,13 @@ def make_strategy(
         case "auto":
             from automtl.search.strategies.auto import Auto
 
-            return Auto(space, seed=seed, num_startup=num_startup, num_objectives=num_objectives)
+            return Auto(
+                space,
+                seed=seed,
+                num_startup=num_startup,
+                num_objectives=num_objectives,
+                start=start,
+            )
         case "tpe":
             from automtl.search.strategies.parzen import Parzen
 

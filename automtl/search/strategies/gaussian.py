@@ -1,4 +1,5 @@
-"""The strategy `gp`: by chance until enough trials have ended, then by `posterior.py`."""
+"""The strategy `gp`: by chance, or from a portfolio, until enough trials have ended, then by
+`posterior.py`."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from automtl.search.strategies.base import Choose, Observation, SearchSpace, has_begun
 from automtl.search.strategies.chance import random_draws
+from automtl.search.strategies.portfolio import Point, choosers
 
 if TYPE_CHECKING:
     from automtl.search.strategies.posterior import Posterior
@@ -17,16 +19,22 @@ __all__ = ["Gaussian"]
 
 class Gaussian:
     """Learns once `num_startup` trials have ended, one of them at least at its end: what stopped
-    ones had on their way counts, too."""
+    ones had on their way counts, too. Until then it tries the points of `start`, in their order.
+    """
 
-    def __init__(self, space: SearchSpace, *, seed: int, num_startup: int) -> None:
+    def __init__(
+        self, space: SearchSpace, *, seed: int, num_startup: int, start: Sequence[Point] = ()
+    ) -> None:
         self._space, self._seed, self._num_startup = space, seed, num_startup
+        self._start = start
 
     def draws(
         self, history: Sequence[Observation], *, number: int, pins: Mapping[str, Any]
     ) -> Iterator[Choose]:
         if has_begun(history, self._num_startup, min_complete=1):
             yield from self._posterior.best(history, number=number, pins=pins)
+        else:  # those that were tried before will not be taken again
+            yield from choosers(self._start, self._seed)
         yield from random_draws(self._seed, number, start=1)
 
     @cached_property
