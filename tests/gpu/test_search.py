@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from integration.test_search_real import make_spec
 from safetensors.torch import load_file
 from support.gpu import NEEDS_GPU
 
@@ -25,39 +26,16 @@ pytestmark = [
 ]
 
 
-def make_spec(**trial: object) -> Spec:
-    return Spec.from_dict(
-        {
-            "version": 1,
-            "name": "shared",
-            "data": {
-                "generate": {"name": "impressions", "num_rows": 4000},
-                "split": {"column": "split"},
-                "categorical": ["user_id", "item_id"],
-                "numeric": ["x0"],
-            },
-            "tasks": {
-                "click": {"label": "click"},
-                "conversion": {"label": "conversion", "given": "click"},
-            },
-            "objectives": ["click.auc", "conversion.auc", "params", "latency_ms"],
-            "space": {
-                "embedding_dim": 4,
-                "sharing": [{"family": "mmoe", "num_shared_experts": {"int": [2, 8]}}],
-                "dependency": {"choice": ["none", "esmm"]},
-                "expert_dims": [16],
-                "tower_dims": [8],
-                "lr": {"float": [1e-3, 1e-2], "log": True},
-            },
-            "search": {"trials": 10, "epochs": 1.0, "rungs": 2},
-            "trial": trial,
-        }
-    )
+OBJECTIVES = ["click.auc", "conversion.auc", "params", "latency_ms"]
+
+
+def gpu_spec(**trial: object) -> Spec:
+    return make_spec(objectives=OBJECTIVES, search={"trials": 10, "epochs": 1.0}, trial=trial)
 
 
 @pytest.mark.parametrize("executor", ["local", "ray"])
 def test_trials_train_on_the_gpu_and_are_scored_alike_without(tmp_path: Path, executor: str):
-    spec = make_spec(gpus=0.25)
+    spec = gpu_spec(gpus=0.25)
     study = run_search(spec, tmp_path / "run", executor=executor)
     records = study.trials()
     assert {record.state for record in records} <= {"complete", "pruned"}
@@ -74,7 +52,7 @@ def test_trials_train_on_the_gpu_and_are_scored_alike_without(tmp_path: Path, ex
 
 
 def test_a_trial_that_is_to_use_the_cpu_does(tmp_path: Path):
-    study = run_search(make_spec(device="cpu"), tmp_path / "run", executor="ray")
+    study = run_search(gpu_spec(device="cpu"), tmp_path / "run", executor="ray")
     assert devices_of(study) == {"cpu"}
 
 
