@@ -49,7 +49,7 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 PRECISIONS: tuple[Used, ...] = ("fp32", "tf32", "bf16")
 VOCAB, SEED = 10_000, 0
-WARM_UP, PROFILED = 20, 30
+WARM_UP, BETWEEN_LOOKS, PROFILED = 20, 10, 30
 HEAD = ["", "batch", "one by one", "recorded", "tf32", "bf16", "rows/s in tf32"]
 
 
@@ -126,12 +126,7 @@ def steps_of(
 
 def time_steps(steps: Iterator[None], seconds: float) -> Timed:
     make(steps, WARM_UP)
-    torch.cuda.synchronize()
-    num_steps, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        num_steps += make(steps, 10)
-        torch.cuda.synchronize()
-    step_s = (time.perf_counter() - started) / num_steps
+    step_s = seconds_of_a_step(steps, seconds)
     cuda = torch.profiler.ProfilerActivity.CUDA
     with torch.profiler.profile(activities=[cuda], acc_events=True) as profile:
         make(steps, PROFILED)
@@ -140,10 +135,20 @@ def time_steps(steps: Iterator[None], seconds: float) -> Timed:
     return Timed(step_ms=1e3 * step_s, kernels_ms=kernels_us / PROFILED / 1e3)
 
 
-def make(steps: Iterator[None], num_steps: int) -> int:
+def seconds_of_a_step(steps: Iterator[None], seconds: float) -> float:
+    """The mean, over so many seconds or a little more."""
+    torch.cuda.synchronize()
+    num_steps, started = 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        make(steps, BETWEEN_LOOKS)
+        torch.cuda.synchronize()
+        num_steps += BETWEEN_LOOKS
+    return (time.perf_counter() - started) / num_steps
+
+
+def make(steps: Iterator[None], num_steps: int) -> None:
     for _ in range(num_steps):
         next(steps)
-    return num_steps
 
 
 # ---- several trials on one GPU --------------------------------------------------------------
@@ -182,11 +187,7 @@ def train_alongside(
     make(steps, WARM_UP)
     torch.cuda.synchronize()
     barrier.wait(timeout=300)
-    num_steps, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        num_steps += make(steps, 10)
-        torch.cuda.synchronize()
-    speed = num_steps * batch_size / (time.perf_counter() - started)
+    speed = batch_size / seconds_of_a_step(steps, seconds)
     barrier.wait(timeout=300)  # whoever is done stays until all are, or the others had more room
     queue.put(speed)
 

@@ -50,13 +50,13 @@ def main() -> None:
 
 def taught_by(name: str) -> list[Point]:
     spec = load_spec(ROOT / "search_spaces" / f"{name}.yaml")
-    data, objectives = open_data(spec), spec.objective_list()
+    data = open_data(spec)
     curves = read_curves(Path(__file__).parent / "data" / f"{name}_curves.jsonl.gz")
-    surrogate = Surrogate(curves, objectives, data.features, data.tasks)
+    surrogate = Surrogate(curves, spec.objective_list(), data.features, data.tasks)
     random = np.random.default_rng(SEED)
     configs, points = pool(spec, random)
     expected = surrogate.expected(configs, num_residuals=NUM_RESIDUALS, random=random)
-    losses_RCM = np.stack([pareto.to_losses(one, objectives) for one in expected.values_RCM])
+    losses_RCM = expected.losses_RCM
     for c in range(POOL):
         losses_RCM[:, c] = random.permutation(losses_RCM[:, c])
     chosen = greedily(losses_RCM, expected.seconds_C, random)

@@ -66,13 +66,14 @@ class Sampler:
         self._domains = {knob.name: knob.domain for knob in knobs(spec)}
         self._objectives = spec.objective_list()
         self._constraints = spec.constraint_list()
+        start = start_points(spec)
         self._strategy = make_strategy(
             spec.search.sampler,
             search_space(spec),
             seed=spec.search.seed,
-            num_startup=_num_startup(spec),
+            num_startup=_num_startup(spec, max_own=len(start) or MAX_RANDOM),
             num_objectives=len(self._objectives),
-            start=start_points(spec),
+            start=start,
         )
         self._promised = {
             _key(self._draw(planned.pins, _no_choice)[0])
@@ -206,25 +207,25 @@ def start_points(spec: Spec) -> tuple[Point, ...]:
     return portfolio.points() if is_known else ()
 
 
-def _num_startup(spec: Spec) -> int:
-    """After how many trials a strategy learns: some at random, or from the portfolio, and those
-    planned before them.
+def _num_startup(spec: Spec, *, max_own: int) -> int:
+    """After how many trials a strategy learns: some of the search proper, `max_own` or, in a short
+    one, half of them, and those planned before them.
 
     Planned trials are all defaults: learning from them alone, a model takes whatever they lack
     (the other dependency, say) for promising, and stays there as long as it adds to the front's
     edges.
     """
     plan, num_trials = plan_trials(spec), budget(spec)
-    num_random = min(len(start_points(spec)) or MAX_RANDOM, (num_trials - len(plan)) // 2)
+    num_first = min(max_own, (num_trials - len(plan)) // 2)
     num_own = num_planned = 0
     for planned in in_order(plan, num_trials):
         if planned is not None:
             num_planned += planned.in_space
-        elif num_own == num_random > 0:
+        elif num_own == num_first > 0:
             break  # the strategy's first
         else:
             num_own += 1
-    return num_random + num_planned
+    return num_first + num_planned
 
 
 def _no_choice(name: str, domain: Domain) -> Any:

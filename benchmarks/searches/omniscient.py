@@ -36,10 +36,7 @@ def omniscient(spec: Spec, surrogate: Surrogate, *, num_workers: int, until_s: f
     random = np.random.default_rng(spec.search.seed)
     pool = [sample(spec, partial(choose_randomly, random)) for _ in range(NUM_POOL)]
     expected = surrogate.expected(pool, num_residuals=NUM_RESIDUALS, random=random)
-    objectives = spec.objective_list()
-    losses_RCM = np.stack(
-        [pareto.to_losses(values_CM, objectives) for values_CM in expected.values_RCM]
-    )
+    objectives, losses_RCM = spec.objective_list(), expected.losses_RCM
     is_near_C = pareto.layers(losses_RCM.mean(axis=0)) < NUM_LAYERS
     possible_NM = losses_RCM.reshape(-1, len(objectives))
     low_M, high_M = possible_NM.min(axis=0), pareto.reference_point(possible_NM)

@@ -23,6 +23,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Wh
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
+from automtl import pareto
 from automtl.config import (
     Evaluation,
     FeatureSchema,
@@ -52,10 +53,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What may come of C configurations at their end, in native units: the expectation with each
-    of R residuals; and how long they are expected to take, the evaluation at the end included."""
+    """What may come of C configurations at their end, as losses: the expectation with each of R
+    residuals; and how long they are expected to take, the evaluation at the end included."""
 
-    values_RCM: Floats
+    losses_RCM: Floats
     seconds_C: Floats
 
 
@@ -137,8 +138,9 @@ class Surrogate:
             if one.name not in known:
                 size_C = np.array([size[one.name] for size in sizes])
                 known[one.name] = np.broadcast_to(size_C, y_RCQ.shape[:2])
+        values_RCM = np.stack([known[one.name] for one in self._objectives], axis=-1)
         return Expected(
-            values_RCM=np.stack([known[one.name] for one in self._objectives], axis=-1),
+            losses_RCM=np.stack([pareto.to_losses(one, self._objectives) for one in values_RCM]),
             seconds_C=np.exp(mean_CQ[:, -1] * self._scale_Q[-1]) + self.evaluation_s,
         )
 

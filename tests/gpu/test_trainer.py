@@ -1,24 +1,24 @@
 """A whole trial on a GPU: reproducible, resumable, and as good as on a CPU."""
 
 import gc
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from support.gpu import NEEDS_GPU
 from support.make import InMemoryData
+from unit.training.test_checkpoint import KilledError, assert_equal, weights_of
+from unit.training.test_checkpoint import train as train_on
 
 from automtl.config import FAMILIES, ModelConfig, TrainConfig, TrialConfig
 from automtl.training import batches
-from automtl.training.checkpoint import Checkpoints
-from automtl.training.fit import Trainer
 from automtl.training.metrics import auc, log_loss
 
 pytestmark = NEEDS_GPU
 
 
-class KilledError(Exception):
-    """Stands for a SIGKILL between two steps."""
+train = partial(train_on, device="cuda")
 
 
 def make_config(family="ple", *, batch_size=130, expert_dims=(16,), dropout=0.2, **train):
@@ -37,28 +37,18 @@ def make_config(family="ple", *, batch_size=130, expert_dims=(16,), dropout=0.2,
     )
 
 
-def train(config=None, *, data=None, device="cuda", **options):
-    trainer = Trainer(
-        config or make_config(), data or InMemoryData(), seed=5, device=device, **options
-    )
-    return trainer, list(trainer.run())
-
-
-def assert_same_bits(first, second):
-    ours, theirs = first.model.state_dict(), second.model.state_dict()
-    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
-
-
 def test_the_same_seed_gives_the_same_bits():
     (first, found), (second, again) = train(), train()
     assert [one.metrics for one in found] == [one.metrics for one in again]
-    assert_same_bits(first, second)
+    assert_equal(weights_of(first), weights_of(second))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_is_as_good_as_on_a_cpu(family):
     config = make_config(family, dropout=0.0)
-    (_, [*_, on_gpu]), (_, [*_, on_cpu]) = train(config), train(config, device="cpu")
+    (_, [*_, on_gpu]), (_, [*_, on_cpu]) = (
+        train(config=config, device=device) for device in ("cuda", "cpu")
+    )
     assert on_gpu.device == "cuda"
     # Adagrad's first steps have the size of the rate, whatever that of the gradient: rounding
     # decides about the sign of the smallest, and 2,000 rows tell two such models apart
@@ -68,7 +58,9 @@ def test_it_is_as_good_as_on_a_cpu(family):
 
 
 def test_where_a_trial_is_evaluated_changes_no_weight():
-    assert_same_bits(train(rungs=(0.1, 0.3, 1.0))[0], train()[0])
+    evaluated_often, _ = train(config=make_config(), rungs=(0.1, 0.3, 1.0))
+    evaluated_once, _ = train(config=make_config())
+    assert_equal(weights_of(evaluated_often), weights_of(evaluated_once))
 
 
 def test_rows_that_do_not_fit_come_batch_by_batch(monkeypatch):
@@ -76,33 +68,28 @@ def test_rows_that_do_not_fit_come_batch_by_batch(monkeypatch):
     monkeypatch.setattr(batches, "RESIDENT_SHARE", 0.0)
     streamed, [*_, last] = train()
     assert any("batches are copied there one by one" in note for note in last.notes)
-    assert_same_bits(resident, streamed)
+    assert_equal(weights_of(resident), weights_of(streamed))
 
 
 @pytest.mark.parametrize("embedding_optimizer", ["adagrad", "rowwise_adagrad", "adam"])
 def test_a_killed_training_goes_on_to_the_same_bits(tmp_path, embedding_optimizer):
     config = make_config(embedding_optimizer=embedding_optimizer, weighting="decay")
-    whole, expected = train(config)
+    whole, expected = train(config=config)
+    path = tmp_path / "checkpoint"
     for kill_at in (2, 22):  # before a step is recorded, and after
-
-        def on_step(step, num_steps, kill_at=kill_at):
-            if step == kill_at:
-                raise KilledError
-
-        checkpoints = Checkpoints(tmp_path / "checkpoint", every_s=0.0)
         with pytest.raises(KilledError):
-            train(config, on_step=on_step, checkpoints=checkpoints)
-    again, found = train(config, checkpoints=Checkpoints(tmp_path / "checkpoint", every_s=0.0))
+            train(path, kill_at=kill_at, config=config)
+    again, found = train(path, config=config)
     assert [one.metrics for one in found] == [one.metrics for one in expected]
-    assert_same_bits(again, whole)
+    assert_equal(weights_of(again), weights_of(whole))
 
 
 @pytest.mark.parametrize("precision", ["tf32", "bf16"])
 def test_products_of_fewer_bits_are_nearly_as_good(precision):
     config = make_config("mmoe", dropout=0.0)
     (_, [*_, fewer]), (_, [*_, all_bits]) = (
-        train(config, precision=precision),
-        train(config, precision="fp32"),
+        train(config=config, precision=precision),
+        train(config=config, precision="fp32"),
     )
     assert fewer.metrics != all_bits.metrics
     assert fewer.metrics["click.auc"] == pytest.approx(all_bits.metrics["click.auc"], abs=0.02)
@@ -131,14 +118,14 @@ def test_out_of_memory_half_the_batch_is_tried():
         gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-        train(wide_config(batch_size), data=data)
+        train(config=wide_config(batch_size), data=data)
         needed.append(torch.cuda.max_memory_reserved())
     gc.collect()
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(sum(needed) / 2 / total)
     try:
-        _, [*_, last] = train(wide_config(200_000), data=data)
+        _, [*_, last] = train(config=wide_config(200_000), data=data)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert "out of memory at batch_size 200000: trained with 100000" in last.notes

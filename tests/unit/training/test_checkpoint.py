@@ -27,7 +27,7 @@ def make_config(**train):
     return TrialConfig(model=model, train=TrainConfig(batch_size=130, epochs=2, **train))
 
 
-def train(path=None, *, kill_at=None, config=None, rungs=()):
+def train(path=None, *, kill_at=None, config=None, data=None, device="cpu", **options):
     def on_step(step, num_steps):
         if step == kill_at:
             raise KilledError
@@ -35,12 +35,12 @@ def train(path=None, *, kill_at=None, config=None, rungs=()):
     checkpoints = None if path is None else Checkpoints(path, every_s=0.0)
     trainer = Trainer(
         config or make_config(),
-        InMemoryData(),
+        data or InMemoryData(),
         seed=5,
-        device="cpu",
-        rungs=rungs,
+        device=device,
         on_step=on_step,
         checkpoints=checkpoints,
+        **options,
     )
     return trainer, list(trainer.run())
 
