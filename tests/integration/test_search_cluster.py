@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import ray
 from ray.cluster_utils import Cluster
-from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
+from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec, num_lines
 
 from automtl.search.loop import SearchLoop
 from automtl.search.ray_executor import RayExecutor
@@ -44,14 +44,13 @@ def test_a_machine_dies_and_what_it_ran_is_run_again(cluster: Cluster, tmp_path:
     spec = fake_spec(trials=12)
     study = Study.create(tmp_path / "run", spec, FakeData())
     log, away = tmp_path / "log", tmp_path / "away"
-    away.touch()
     executor = RayExecutor(workers=None, cpus=1, gpus=0.25, address=cluster.address)
     second = next(node for node in cluster.list_all_nodes() if not node.head)
 
     def pull_the_plug() -> None:
-        """When the second machine has run one trial and is busy with the next."""
+        """When the second machine has run one trial and is busy with the next, which never ends."""
         deadline = time.monotonic() + LIMIT_S
-        while len(away.read_text().splitlines()) < 2 and time.monotonic() < deadline:
+        while num_lines(away) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
         cluster.remove_node(second, allow_graceful=False)
 
@@ -59,7 +58,7 @@ def test_a_machine_dies_and_what_it_ran_is_run_again(cluster: Cluster, tmp_path:
     thread.start()
     with study.writing():
         loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
-        executor.run(loop, FakeJob(pause_s=0.5, log=log, away=away))
+        executor.run(loop, FakeJob(log=log, away=away))
     thread.join()
 
     assert len(study.trials()) == 12, "the machine that is left has run the rest"

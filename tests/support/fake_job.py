@@ -121,8 +121,14 @@ class FakeJob:
     away: Path | None = None  # a line "number" a trial begun on another machine than the search's
 
     def run(self, assignment: Assignment, home: Home = HERE) -> Iterator[Evaluation]:
-        if home is not HERE:
+        """With `away`, the second trial over there never ends, and until then none ends here."""
+        if self.away is not None and home is not HERE:
             _add_line(self.away, f"{assignment.number}")
+            if num_lines(self.away) > 1:
+                time.sleep(3600)
+        elif self.away is not None:
+            while num_lines(self.away) < 2:
+                time.sleep(0.05)
         if self.faults.get(assignment.number) == "hang at first":
             time.sleep(3600)
         with beating(self.alive_dir, assignment.number, beat_s=0.0, home=home) as on_step:
@@ -164,6 +170,11 @@ class FakeJob:
             path = self.weights_dir / f"t{assignment.number:04d}.safetensors"
             path.write_bytes(b"weights")
         _add_line(self.log, f"{assignment.number} {assignment.seed}")
+
+
+def num_lines(file: Path) -> int:
+    """0 where there is no such file."""
+    return len(file.read_text().splitlines()) if file.exists() else 0
 
 
 def _add_line(file: Path | None, line: str) -> None:
