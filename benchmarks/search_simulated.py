@@ -1,8 +1,9 @@
 """Whole searches over a surrogate of recorded curves, in simulated seconds: ours against by hand.
 
-    python benchmarks/search_simulated.py search_spaces/kuairand.yaml CURVES.jsonl [--seeds 20]
-              [--trials 60] [--ours-trials 240] [--workers 2] [--samplers tpe random]
-              [--variants NAME ...] [--up-to SHARE] [--out JSON] [--quick]
+    python benchmarks/search_simulated.py search_spaces/kuairand.yaml CURVES.jsonl
+              [--trainings TRAININGS.jsonl.gz] [--seeds 20] [--trials 60] [--ours-trials 240]
+              [--workers 2] [--samplers tpe random] [--variants NAME ...]
+              [--up-to SHARE] [--out JSON] [--quick]
 
 A regression over the curves of `curves.py` stands in for training (`searches/surrogate.py`); all
 else of our search is real: its loop, sampler and rungs. By hand is what `search.py` lets Ray Tune
@@ -16,7 +17,9 @@ equal seconds; `TEST`: the same fronts on TEST rows, where `on TEST` has the rat
 as long to simulate. Intervals are over the searches' seeds, 95 %, Student (of the logarithms for
 ratios); `times the first line's` compares ratios seed by seed.
 
-The surrogate is smoother than training and knows no failures, start-ups or idle workers.
+The surrogate is smoother than training and knows no failures, start-ups or idle workers. Of few
+curves it explains little (its first line says how much): with `--trainings` it is of these, and the
+curves tell no more than how trainings come to their end.
 
 Shapes: S seeds, N trials.
 """
@@ -41,6 +44,7 @@ from searches.omniscient import omniscient
 from searches.result import prefix_fronts, reference_of
 from searches.simulated import Outcome, by_hand, ours
 from searches.surrogate import Surrogate
+from trainings import completed, read_trainings
 
 from automtl import pareto
 from automtl.analysis.interval import Interval
@@ -116,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("spec", type=Path)
     parser.add_argument("curves", type=Path, help="what curves.py has written of this spec")
+    parser.add_argument("--trainings", type=Path, help="what trainings.py has written of it")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=60, help="of the search by hand")
@@ -133,7 +138,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     spec = load_spec(options.spec)
     data = open_data(spec)
     curves = read_curves(options.curves)
-    surrogate = Surrogate(curves, spec.objective_list(), data.features, data.tasks)
+    known = spec.objective_list(), data.features, data.tasks
+    surrogate = Surrogate(curves, *known)
+    if options.trainings:
+        curves = completed(surrogate, read_trainings(options.trainings))
+        surrogate = Surrogate(curves, *known)
     explained = ", ".join(f"{name} {value:.2f}" for name, value in surrogate.r2.items())
     print(f"Surrogate of {len(curves)} curves; R² out of fold: {explained}\n", flush=True)
     pairs: dict[Key, list[tuple[Outcome, Outcome]]] = {}

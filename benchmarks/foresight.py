@@ -1,0 +1,125 @@
+"""How well the processes of `auto` foretell trainings that they have not seen, by noise prior.
+
+    python benchmarks/foresight.py search_spaces/kuairand.yaml TRAININGS.jsonl.gz [--seen 20 40]
+                                   [--repeats 20] [--noise -7 2 -3 2]
+
+Of the trainings that searches found (`trainings.py`) some are seen, drawn by chance, all others are
+foretold. For each objective of a task: Spearman's correlation of what is expected with what came
+out, the logarithm of the density of what came out (of losses scaled to variance 1), the share that
+lies within two standard deviations, and the noise's standard deviation as it was fitted. `--noise`
+takes pairs: mean and spread of the logarithm of the noise's variance. Means over the repeats, whose
+draws are the same for every prior.
+
+Shapes: N trainings, M objectives, E columns of the embedding.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from repeats import Floats, table
+from scipy.stats import spearmanr
+from trainings import read_trainings
+
+from automtl import pareto
+from automtl.config import TrialConfig
+from automtl.search.sampler import search_space
+from automtl.search.strategies import process
+from automtl.search.strategies.base import Observation
+from automtl.search.strategies.points import Points
+from automtl.spec.knobs import slots
+from automtl.spec.load import load_spec
+from automtl.spec.schema import Spec
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("spec", type=Path)
+    parser.add_argument("trainings", type=Path, help="what trainings.py has written of it")
+    parser.add_argument("--seen", type=int, nargs="+", default=[20, 40])
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--noise", type=float, nargs="+", default=[*process.NOISE])
+    options = parser.parse_args(arguments)
+    spec = load_spec(options.spec)
+    trainings = read_trainings(options.trainings)
+    objectives = [one for one in spec.objective_list() if one.task is not None]
+    found = [[one.valid[objective.name] for objective in objectives] for one in trainings]
+    losses_NM = pareto.to_losses(found, objectives)
+    points = Points(search_space(spec), {}, {})
+    units_ND = points.of(
+        [
+            Observation(number=n, state="complete", params=params_of(spec, one.config))
+            for n, one in enumerate(trainings)
+        ]
+    )
+    rows = []
+    for num_seen in options.seen:
+        for noise in zip(options.noise[::2], options.noise[1::2], strict=True):
+            told_RKM = np.array(
+                [
+                    foretold(points, units_ND, losses_NM, num_seen, noise, seed)
+                    for seed in range(options.repeats)
+                ]
+            )
+            for objective, told_K in zip(objectives, told_RKM.mean(axis=0).T, strict=True):
+                cells = [f"{value:.2f}" for value in told_K]
+                rows.append([f"{num_seen}", "{:g}, {:g}".format(*noise), objective.name, *cells])
+    head = ["seen", "noise's prior", "objective", "correlation", "log density", "within 2 sd"]
+    print(table([*head, "noise"], rows))
+
+
+def params_of(spec: Spec, config: TrialConfig) -> dict[str, Any]:
+    """What a search was asked for to come to `config`."""
+    chosen: dict[str, Any] = {}
+    for slot in slots(spec):
+        if slot.applies(chosen):
+            value = getattr(getattr(config, slot.part), slot.field)
+            chosen[slot.name] = value if slot.key is None else value[slot.key]
+    return {name: value for name, value in chosen.items() if name in search_space(spec).domains}
+
+
+def foretold(
+    points: Points,
+    units_ND: Floats,
+    losses_NM: Floats,
+    num_seen: int,
+    noise: Sequence[float],
+    seed: int,
+) -> Floats:
+    """told_KM: correlation, log density, share within two standard deviations, noise."""
+    order_N = np.random.default_rng(seed).permutation(len(units_ND))
+    seen, others = order_N[:num_seen], order_N[num_seen:]
+    low_M, high_M = losses_NM[seen].min(axis=0), np.quantile(losses_NM[seen], 0.75, axis=0)
+    cut_NM = np.minimum(losses_NM, high_M + 3 * (high_M - low_M))  # as a search cuts them
+    scaled_NM = (cut_NM - cut_NM[seen].mean(axis=0)) / cut_NM[seen].std(axis=0)
+    rows_NE = torch.from_numpy(points.embedded(units_ND))
+    known = rows_NE[seen], points.knob_E, torch.from_numpy(scaled_NM[seen].T.copy())
+    with mock.patch.object(process, "NOISE", tuple(noise)):
+        hyper = process.fit(*known)
+    mean_MC, std_MC = process.condition(hyper, *known)(rows_NE[others])
+    noise_M = hyper.log_noise_M.exp()
+    error_MC = torch.from_numpy(scaled_NM[others].T.copy()) - mean_MC
+    spread_MC = (std_MC.square() + noise_M[:, None]).sqrt()
+    density_MC = torch.distributions.Normal(0.0, spread_MC).log_prob(error_MC)
+    correlation = [
+        spearmanr(mean_C, scaled_C).statistic
+        for mean_C, scaled_C in zip(mean_MC.numpy(), scaled_NM[others].T, strict=True)
+    ]
+    return np.stack(
+        [
+            np.array(correlation),
+            density_MC.mean(dim=1).numpy(),
+            (error_MC.abs() < 2 * spread_MC).double().mean(dim=1).numpy(),
+            noise_M.sqrt().numpy(),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
