@@ -31,7 +31,7 @@ from automtl import pareto
 from automtl.config import TrialConfig
 from automtl.search.sampler import search_space
 from automtl.search.strategies import process
-from automtl.search.strategies.base import Observation
+from automtl.search.strategies.base import Observation, SearchSpace
 from automtl.search.strategies.points import Points
 from automtl.spec.knobs import slots
 from automtl.spec.load import load_spec
@@ -51,10 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     objectives = [one for one in spec.objective_list() if one.task is not None]
     found = [[one.valid[objective.name] for objective in objectives] for one in trainings]
     losses_NM = pareto.to_losses(found, objectives)
-    points = Points(search_space(spec), {}, {})
+    space = search_space(spec)
+    points = Points(space, {}, {})
     units_ND = points.of(
         [
-            Observation(number=n, state="complete", params=params_of(spec, one.config))
+            Observation(number=n, state="complete", params=params_of(spec, space, one.config))
             for n, one in enumerate(trainings)
         ]
     )
@@ -74,14 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(table([*head, "noise"], rows))
 
 
-def params_of(spec: Spec, config: TrialConfig) -> dict[str, Any]:
+def params_of(spec: Spec, space: SearchSpace, config: TrialConfig) -> dict[str, Any]:
     """What a search was asked for to come to `config`."""
     chosen: dict[str, Any] = {}
     for slot in slots(spec):
         if slot.applies(chosen):
             value = getattr(getattr(config, slot.part), slot.field)
             chosen[slot.name] = value if slot.key is None else value[slot.key]
-    return {name: value for name, value in chosen.items() if name in search_space(spec).domains}
+    return {name: value for name, value in chosen.items() if name in space.domains}
 
 
 def foretold(
