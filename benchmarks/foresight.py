@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from repeats import Floats, table
 from scipy.stats import spearmanr
+from torch import Tensor
 from trainings import read_trainings
 
 from automtl import pareto
@@ -32,6 +33,7 @@ from automtl.config import TrialConfig
 from automtl.search.sampler import search_space
 from automtl.search.strategies import process
 from automtl.search.strategies.base import Observation, SearchSpace
+from automtl.search.strategies.dataset import learnable
 from automtl.search.strategies.points import Points
 from automtl.spec.knobs import slots
 from automtl.spec.load import load_spec
@@ -53,18 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     losses_NM = pareto.to_losses(found, objectives)
     space = search_space(spec)
     points = Points(space, {}, {})
-    units_ND = points.of(
-        [
-            Observation(number=n, state="complete", params=params_of(spec, space, one.config))
-            for n, one in enumerate(trainings)
-        ]
-    )
+    history = [
+        Observation(
+            number=n,
+            state="complete",
+            params=params_of(spec, space, one.config),
+            losses=tuple(losses_M),
+        )
+        for n, (one, losses_M) in enumerate(zip(trainings, losses_NM.tolist(), strict=True))
+    ]
+    rows_NE = torch.from_numpy(points.embedded(points.of(history)))
     rows = []
     for num_seen in options.seen:
         for noise in zip(options.noise[::2], options.noise[1::2], strict=True):
             told_RKM = np.array(
                 [
-                    foretold(points, units_ND, losses_NM, num_seen, noise, seed)
+                    foretold(history, rows_NE, points.knob_E, num_seen, noise, seed)
                     for seed in range(options.repeats)
                 ]
             )
@@ -86,21 +92,20 @@ def params_of(spec: Spec, space: SearchSpace, config: TrialConfig) -> dict[str, 
 
 
 def foretold(
-    points: Points,
-    units_ND: Floats,
-    losses_NM: Floats,
+    history: Sequence[Observation],
+    rows_NE: Tensor,
+    knob_E: Tensor,
     num_seen: int,
     noise: Sequence[float],
     seed: int,
 ) -> Floats:
     """told_KM: correlation, log density, share within two standard deviations, noise."""
-    order_N = np.random.default_rng(seed).permutation(len(units_ND))
+    order_N = np.random.default_rng(seed).permutation(len(history))
     seen, others = order_N[:num_seen], order_N[num_seen:]
-    low_M, high_M = losses_NM[seen].min(axis=0), np.quantile(losses_NM[seen], 0.75, axis=0)
-    cut_NM = np.minimum(losses_NM, high_M + 3 * (high_M - low_M))  # as a search cuts them
+    ceiling_M = learnable([history[n] for n in seen]).ceiling_M  # as a search cuts losses
+    cut_NM = np.minimum(np.array([one.losses for one in history]), ceiling_M)
     scaled_NM = (cut_NM - cut_NM[seen].mean(axis=0)) / cut_NM[seen].std(axis=0)
-    rows_NE = torch.from_numpy(points.embedded(units_ND))
-    known = rows_NE[seen], points.knob_E, torch.from_numpy(scaled_NM[seen].T.copy())
+    known = rows_NE[seen], knob_E, torch.from_numpy(scaled_NM[seen].T.copy())
     with mock.patch.object(process, "NOISE", tuple(noise)):
         hyper = process.fit(*known)
     mean_MC, std_MC = process.condition(hyper, *known)(rows_NE[others])

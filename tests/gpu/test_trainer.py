@@ -17,7 +17,6 @@ from automtl.training.metrics import auc, log_loss
 
 pytestmark = NEEDS_GPU
 
-
 train = partial(train_on, device="cuda")
 
 
