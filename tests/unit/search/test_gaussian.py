@@ -138,8 +138,8 @@ RUNGS = (Rung(share=1 / 9, losses=(2.0, 2.0)), Rung(share=1 / 3, losses=(1.0, 2.
     [
         ({"state": "pruned"}, [(1 / 9, 2.0, 2.0), (1 / 3, 1.0, 2.0)]),
         (
-            {"state": "complete", "losses": (0.5, 1.0)},
-            [(1 / 9, 2.0, 2.0), (1 / 3, 1.0, 2.0), (1.0, 0.5, 1.0)],
+            {"state": "complete", "losses": (0.5, 1.0)},  # and says how far a rung is from the end
+            [(1 / 9, 0.5, 1.0), (1 / 3, 0.5, 1.0), (1.0, 0.5, 1.0)],
         ),
         ({"state": "failed"}, []),
         ({"state": "running"}, []),
@@ -153,6 +153,76 @@ def test_ended_trials_count_with_all_that_was_seen_of_them(
     of_it = [n for n, trial in enumerate(data.trials) if trial is one]
     assert data.share_N[of_it].tolist() == [share for share, *_ in seen]
     assert data.losses_NM[of_it].tolist() == [list(losses) for _, *losses in seen]
+
+
+def at_a_rung(
+    number: int, rung: float, end: float | None, *, size: float = 1.0, share: float = 1 / 9
+) -> Observation:
+    """One objective that is learnt, and a size; complete if it has an end."""
+    return Observation(
+        number=number,
+        params={"lr": number / 100},
+        state="pruned" if end is None else "complete",
+        losses=None if end is None else (end, size),
+        rungs=(Rung(share=share, losses=(rung, size)),),
+    )
+
+
+def seen_of(history: list[Observation], one: Observation) -> list[float]:
+    """What is learnt of its first loss, the earliest first."""
+    data = learnable(history)
+    return [
+        losses_M[0]
+        for trial, losses_M in zip(data.trials, data.losses_NM.tolist(), strict=True)
+        if trial is one
+    ]
+
+
+ENDS = (0.10, 0.11, 0.12, 0.14, 0.18)
+
+
+def test_losses_at_a_rung_are_levelled_with_those_at_the_end() -> None:
+    """Early in a training losses are larger, and differ ten times as much between trials."""
+    complete = [at_a_rung(n, 10 * end + 3, end, size=n) for n, end in enumerate(ENDS)]
+    stopped = at_a_rung(9, 10 * 0.13 + 3, None, size=7.0)
+    history = [*complete, stopped]
+    np.testing.assert_allclose(seen_of(history, stopped), [0.13])
+    for one, end in zip(complete, ENDS, strict=True):
+        np.testing.assert_allclose(seen_of(history, one), [end, end])
+    data = learnable(history)
+    sizes = [one.rungs[0].losses[1] for one in data.trials]
+    np.testing.assert_allclose(data.losses_NM[:, 1], sizes, err_msg="a size is no matter of time")
+
+
+@pytest.mark.parametrize("num_complete", [1, 2])
+def test_few_ends_tell_where_they_lie_but_not_how_far_apart(num_complete: int) -> None:
+    complete = [at_a_rung(n, 10 * end + 3, end) for n, end in enumerate(ENDS[:num_complete])]
+    stopped = [at_a_rung(9, 5.0, None), at_a_rung(10, 5.5, None)]
+    middle = float(np.median(ENDS[:num_complete]))
+    (first,), (second,) = (seen_of([*complete, *stopped], one) for one in stopped)
+    assert math.isclose(second - first, 0.5)
+    assert math.isclose(first, middle + 5.0 - (10 * middle + 3))
+
+
+def test_differences_that_grow_until_the_end_are_left_as_they_are() -> None:
+    complete = [at_a_rung(n, end / 10, end) for n, end in enumerate(ENDS)]
+    stopped = at_a_rung(9, 0.013, None)
+    (seen,) = seen_of([*complete, stopped], stopped)
+    assert math.isclose(seen, 0.12 + (0.013 - 0.012))
+
+
+def test_a_training_that_goes_astray_moves_no_rung() -> None:
+    complete = [at_a_rung(n, 10 * end + 3, end) for n, end in enumerate(ENDS)]
+    astray = at_a_rung(5, 1e9, 1e12)
+    stopped = at_a_rung(9, 10 * 0.13 + 3, None)
+    (alone,) = seen_of([*complete, stopped], stopped)
+    (beside,) = seen_of([*complete, astray, stopped], stopped)
+    assert abs(beside - alone) < 0.03
+
+
+def test_before_the_first_end_rungs_count_as_they_are() -> None:
+    stopped = [at_a_rung(n, 10 * end + 3, None) for n, end in enumerate(ENDS)]
+    assert [seen_of(stopped, one) for one in stopped] == [[10 * end + 3] for end in ENDS]
 
 
 def test_what_trials_had_on_their_way_says_what_stopped_ones_would_have_come_to() -> None:
