@@ -155,16 +155,14 @@ def test_ended_trials_count_with_all_that_was_seen_of_them(
     assert data.losses_NM[of_it].tolist() == [list(losses) for _, *losses in seen]
 
 
-def at_a_rung(
-    number: int, rung: float, end: float | None, *, size: float = 1.0, share: float = 1 / 9
-) -> Observation:
+def at_a_rung(number: int, rung: float, end: float | None, *, size: float = 1.0) -> Observation:
     """One objective that is learnt, and a size; complete if it has an end."""
     return Observation(
         number=number,
         params={"lr": number / 100},
         state="pruned" if end is None else "complete",
         losses=None if end is None else (end, size),
-        rungs=(Rung(share=share, losses=(rung, size)),),
+        rungs=(Rung(share=1 / 9, losses=(rung, size)),),
     )
 
 
