@@ -66,9 +66,8 @@ class RayExecutor:
             starting = cluster(scratch, workers=self.workers, cpus=self.cpus, address=self.address)
             wait_for_ray = stack.enter_context(starting)
             # here: importing Tune takes a second or two, in which Ray starts
-            from automtl.search.ray_tune import Bridge, import_late_parts, memory_was_short, tuner
+            from automtl.search.ray_tune import Bridge, memory_was_short, tuner
 
-            import_late_parts()
             wait_for_ray()
             stack.enter_context(left_in_order())
             gpus = self.gpus if resources().get("GPU", 0) else 0

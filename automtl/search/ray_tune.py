@@ -7,10 +7,8 @@ truth. One actor runs one trial after the other, so a process starts and imports
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +16,10 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
+from ray.tune.stopper import NoopStopper
 
 from automtl.config import Evaluation
 from automtl.errors import RunError
@@ -36,7 +36,6 @@ __all__ = [
     "TuneScheduler",
     "TuneSearcher",
     "describe_death",
-    "import_late_parts",
     "memory_was_short",
     "tuner",
 ]
@@ -65,6 +64,7 @@ class Bridge:
     def __init__(self, loop: Loop, job: Job, watchdog: Watchdog | None) -> None:
         self.loop, self.job, self.watchdog = loop, job, watchdog
         self.numbers: dict[str, int] = {}  # Tune's id of a running trial -> its number
+        self.trials: dict[str, Trial] = {}  # and what Tune has of it, as soon as it has it
         self.deaths: dict[str, Death] = {}
         self._error: Exception | None = None
 
@@ -86,6 +86,7 @@ class Bridge:
     def end_all(self, reason: str, workers: int) -> None:
         """What ran is gone: it is run again, once, with fewer beside it; a trial that ran alone
         has failed."""
+        self.trials.clear()
         with self.guard():
             while self.numbers:
                 _, number = self.numbers.popitem()
@@ -122,6 +123,7 @@ class TuneSearcher(Searcher):
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         number = self.bridge.numbers.pop(trial_id, None)
+        self.bridge.trials.pop(trial_id, None)
         if number is None or self.bridge.is_broken:
             return
         with self.bridge.guard():
@@ -154,7 +156,10 @@ class TuneScheduler(FIFOScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         self.bridge = bridge
 
-    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        self.bridge.trials[trial.trial_id] = trial
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         if self.bridge.is_broken:
             return str(FIFOScheduler.STOP)
         with self.bridge.guard():
@@ -164,7 +169,7 @@ class TuneScheduler(FIFOScheduler):
                 return str(FIFOScheduler.STOP)
         return str(FIFOScheduler.CONTINUE)
 
-    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         with self.bridge.guard():
             if trial.trial_id not in self.bridge.deaths:  # or it hung, and we have killed it
                 self.bridge.deaths[trial.trial_id] = describe_death(
@@ -175,43 +180,56 @@ class TuneScheduler(FIFOScheduler):
         return FIFOScheduler, ()
 
 
-class TuneLookout(tune.Callback):
+class TuneLookout(tune.Stopper):
     """Ends trials that hang, and all of them once the loop is broken.
 
-    Tune calls it at every turn of its own loop, ten times a second, whatever the workers do. A
-    kill is Ray's: it counts at once, and after 5 s the process gets a SIGKILL, on any machine.
+    Tune asks it at every turn of its own loop, ten times a second, whatever the workers do,
+    whether to stop; it never says so. A callback would be called as often, but for its statistics
+    of callbacks Tune imports all of MLflow, a second's work, where that is installed. A kill is
+    Ray's: it counts at once, and after 5 s the process gets a SIGKILL, on any machine.
     """
 
     def __init__(self, bridge: Bridge) -> None:
         self.bridge = bridge
+        self._begun: set[str] = set()
         self._due_s = 0.0
 
-    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self.bridge.saw(trial.trial_id)  # until then it may wait for room, as long as that takes
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
 
-    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        with self.bridge.guard():
-            if self.bridge.is_broken:
-                _kill(trials)
-            elif self.bridge.watchdog is not None and time.monotonic() >= self._due_s:
-                self._due_s = time.monotonic() + self.bridge.watchdog.check_s
-                self._end_hung(self.bridge.watchdog.hung(), trials)
+    def stop_all(self) -> bool:
+        bridge = self.bridge
+        with bridge.guard():
+            if bridge.is_broken:
+                for trial in bridge.trials.values():
+                    _kill(trial)
+            elif bridge.watchdog is not None:
+                self._see_who_begins()
+                if time.monotonic() >= self._due_s:
+                    self._due_s = time.monotonic() + bridge.watchdog.check_s
+                    self._end_hung(bridge.watchdog.hung())
+        return False
 
-    def _end_hung(self, hung: dict[int, str], trials: list[Any]) -> None:
-        numbers = self.bridge.numbers
-        for trial in trials if hung else ():
-            if (number := numbers.get(trial.trial_id)) in hung:
-                self.bridge.deaths[trial.trial_id] = Death(hung[number])
-                _kill([trial])
+    def _see_who_begins(self) -> None:
+        """Until then a trial may wait for room, as long as that takes."""
+        running = {i for i, trial in self.bridge.trials.items() if trial.status == Trial.RUNNING}
+        for trial_id in running - self._begun:
+            self.bridge.saw(trial_id)
+        self._begun = running
 
-    def __reduce__(self) -> tuple[type[tune.Callback], tuple[()]]:
-        return tune.Callback, ()
+    def _end_hung(self, hung: dict[int, str]) -> None:
+        for trial_id, number in self.bridge.numbers.items():
+            if number in hung and trial_id in self.bridge.trials:
+                self.bridge.deaths[trial_id] = Death(hung[number])
+                _kill(self.bridge.trials[trial_id])
+
+    def __reduce__(self) -> tuple[type[NoopStopper], tuple[()]]:
+        return NoopStopper, ()
 
 
-def _kill(trials: Sequence[Any]) -> None:
-    for trial in trials:
-        if (actor := trial.temporary_state.ray_actor) is not None:
-            ray.kill(actor)
+def _kill(trial: Trial) -> None:
+    if (actor := trial.temporary_state.ray_actor) is not None:
+        ray.kill(actor)
 
 
 def describe_death(error_file: str | None, actor: Any) -> Death:
@@ -288,12 +306,6 @@ class TrialActor(tune.Trainable):
         return {"done": evaluation is None, "evaluation": evaluation}
 
 
-def import_late_parts() -> None:
-    """What Tune imports as it starts: for its own statistics, all of MLflow where that is there."""
-    with contextlib.suppress(Exception):  # Tune copes without, too
-        importlib.import_module("ray.air.integrations.mlflow")
-
-
 def tuner(
     bridge: Bridge, *, cpus: float, gpus: float, workers: int, scratch: Path, name: str
 ) -> tune.Tuner:
@@ -312,7 +324,7 @@ def tuner(
             name=name,
             storage_path=str(scratch),
             verbose=0,
-            callbacks=[TuneLookout(bridge)],
+            stop=TuneLookout(bridge),
             # weights are the job's business; by default Tune saves every trial at its end
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
