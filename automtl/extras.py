@@ -28,6 +28,7 @@ EXTRAS: Mapping[Extra, tuple[str, ...]] = {
         "optuna",
         "sklearn",
         "scipy",
+        "threadpoolctl",
         "pandas",
         "plotly",
         "moocore",

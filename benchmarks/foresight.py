@@ -22,10 +22,9 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-import torch
+import numpy.typing as npt
 from repeats import Floats, table
-from scipy.stats import spearmanr
-from torch import Tensor
+from scipy.stats import norm, spearmanr
 from trainings import read_trainings
 
 from automtl import pareto
@@ -64,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         for n, (one, losses_M) in enumerate(zip(trainings, losses_NM.tolist(), strict=True))
     ]
-    rows_NE = torch.from_numpy(points.embedded(points.of(history)))
+    rows_NE = points.embedded(points.of(history))
     rows = []
     for num_seen in options.seen:
         for noise in zip(options.noise[::2], options.noise[1::2], strict=True):
@@ -93,8 +92,8 @@ def params_of(spec: Spec, space: SearchSpace, config: TrialConfig) -> dict[str, 
 
 def foretold(
     history: Sequence[Observation],
-    rows_NE: Tensor,
-    knob_E: Tensor,
+    rows_NE: Floats,
+    knob_E: npt.NDArray[np.int64],
     num_seen: int,
     noise: Sequence[float],
     seed: int,
@@ -105,24 +104,24 @@ def foretold(
     ceiling_M = learnable([history[n] for n in seen]).ceiling_M  # as a search cuts losses
     cut_NM = np.minimum(np.array([one.losses for one in history]), ceiling_M)
     scaled_NM = (cut_NM - cut_NM[seen].mean(axis=0)) / cut_NM[seen].std(axis=0)
-    known = rows_NE[seen], knob_E, torch.from_numpy(scaled_NM[seen].T.copy())
+    known = rows_NE[seen], knob_E, scaled_NM[seen].T.copy()
     with mock.patch.object(process, "NOISE", tuple(noise)):
         hyper = process.fit(*known)
     mean_MC, std_MC = process.condition(hyper, *known)(rows_NE[others])
-    noise_M = hyper.log_noise_M.exp()
-    error_MC = torch.from_numpy(scaled_NM[others].T.copy()) - mean_MC
-    spread_MC = (std_MC.square() + noise_M[:, None]).sqrt()
-    density_MC = torch.distributions.Normal(0.0, spread_MC).log_prob(error_MC)
+    noise_M = np.exp(hyper.log_noise_M)
+    error_MC = scaled_NM[others].T - mean_MC
+    spread_MC = np.sqrt(np.square(std_MC) + noise_M[:, None])
+    density_MC = norm.logpdf(error_MC, scale=spread_MC)
     correlation = [
         spearmanr(mean_C, scaled_C).statistic
-        for mean_C, scaled_C in zip(mean_MC.numpy(), scaled_NM[others].T, strict=True)
+        for mean_C, scaled_C in zip(mean_MC, scaled_NM[others].T, strict=True)
     ]
     return np.stack(
         [
             np.array(correlation),
-            density_MC.mean(dim=1).numpy(),
-            (error_MC.abs() < 2 * spread_MC).double().mean(dim=1).numpy(),
-            noise_M.sqrt().numpy(),
+            density_MC.mean(axis=1),
+            (np.abs(error_MC) < 2 * spread_MC).mean(axis=1),
+            np.sqrt(noise_M),
         ]
     )
 

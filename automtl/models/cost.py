@@ -5,7 +5,9 @@ from __future__ import annotations
 from automtl.config import FeatureSchema, ModelConfig, TaskSchema
 from automtl.models.plan import plan_model
 
-__all__ = ["costs"]
+__all__ = ["FREE_FIELDS", "costs"]
+
+FREE_FIELDS = ("dependency", "dropout", "embedding_dropout")  # of a ModelConfig, that cost nothing
 
 
 def costs(

@@ -17,7 +17,7 @@ from automtl.config import MODEL_COSTS, Evaluation, TrialConfig, to_jsonable
 from automtl.search.distributions import BaseDistribution, distribution, from_label, to_label
 from automtl.search.plan import budget, in_order, plan_trials
 from automtl.search.strategies import make_strategy, portfolio
-from automtl.search.strategies.base import Choose, Observation, Rung, SearchSpace
+from automtl.search.strategies.base import Choose, Known, Observation, Rung, SearchSpace
 from automtl.search.strategies.portfolio import Point
 from automtl.space import Pinned, knobs, sample
 from automtl.spec.domains import Domain, contains
@@ -59,9 +59,9 @@ def accept_all(config: TrialConfig) -> bool:
 
 
 class Sampler:
-    """Proposes configurations that no trial had before."""
+    """Proposes configurations that no trial had before; losses in `known` need no learning."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, known: Known | None = None) -> None:
         self._spec = spec
         self._domains = {knob.name: knob.domain for knob in knobs(spec)}
         self._objectives = spec.objective_list()
@@ -69,7 +69,7 @@ class Sampler:
         start = start_points(spec)
         self._strategy = make_strategy(
             spec.search.sampler,
-            search_space(spec),
+            search_space(spec, known),
             seed=spec.search.seed,
             num_startup=_num_startup(spec, max_own=len(start) or MAX_RANDOM),
             num_objectives=len(self._objectives),
@@ -187,12 +187,13 @@ class Sampler:
         return tuple(pareto.to_losses([row], self._objectives)[0].tolist())
 
 
-def search_space(spec: Spec) -> SearchSpace:
+def search_space(spec: Spec, known: Known | None = None) -> SearchSpace:
     """The free knobs of a spec, and which of them depend on which."""
     free = {knob.name: knob.domain for knob in knobs(spec)}
     return SearchSpace(
         domains=free,
         needs={s.name: s.needs for s in slots(spec) if s.name in free and s.needs is not None},
+        known=known,
     )
 
 

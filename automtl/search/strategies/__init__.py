@@ -25,7 +25,7 @@ def make_strategy(
     """The strategy of this name; it draws by chance until `num_startup` trials have ended, `auto`
     the points of `start` first.
 
-    Only what the strategy needs is imported: torch and Optuna take their time.
+    Only what the strategy needs is imported: SciPy and Optuna take their time.
     """
     match name:
         case "auto":

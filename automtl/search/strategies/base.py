@@ -12,6 +12,7 @@ from automtl.spec.domains import Domain
 
 __all__ = [
     "Choose",
+    "Known",
     "Observation",
     "Rung",
     "SearchSpace",
@@ -25,15 +26,30 @@ Choose = Callable[[str, Domain], Any]  # a knob's value, for the knobs that are 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Losses that follow from the knobs, as a model's size does.
+
+    `losses` gives those at the places `objectives`, in their order, of values of the free `knobs`;
+    of the values that it is given it takes these and pins.
+    """
+
+    objectives: tuple[int, ...]
+    knobs: tuple[str, ...]
+    losses: Callable[[Mapping[str, Any]], tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSpace:
     """Free knobs by name, in the order in which they are asked for.
 
     A knob in `needs` is asked for only where the knob `needs[name][0]` has one of the values
-    `needs[name][1]`; that one comes earlier, and need not be free.
+    `needs[name][1]`; that one comes earlier, and need not be free. Losses in `known` need no
+    learning.
     """
 
     domains: Mapping[str, Domain]
     needs: Mapping[str, tuple[str, tuple[Any, ...]]] = field(default_factory=dict)
+    known: Known | None = None
 
     def is_active(self, name: str, chosen: Mapping[str, Any]) -> bool:
         """Whether `name` is asked for after `chosen`; where nothing is known, it is."""

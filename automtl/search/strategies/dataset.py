@@ -33,6 +33,14 @@ class Dataset:
     losses_NM: Floats
     ceiling_M: Floats
 
+    def of(self, objectives: Sequence[int]) -> Dataset:
+        """The same without the other objectives."""
+        return replace(
+            self,
+            losses_NM=self.losses_NM[:, objectives],
+            ceiling_M=self.ceiling_M[list(objectives)],
+        )
+
 
 def learnable(history: Sequence[Observation]) -> Dataset:
     """All evaluations of complete trials and of stopped ones: what a trial had on its way says how

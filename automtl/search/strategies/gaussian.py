@@ -39,7 +39,7 @@ class Gaussian:
 
     @cached_property
     def _posterior(self) -> Posterior:
-        # here: the first trials need not wait for torch, which takes two seconds
+        # here: SciPy is imported in a fraction of a second, but not before it is needed
         from automtl.search.strategies.posterior import Posterior
 
         return Posterior(self._space, seed=self._seed)

@@ -16,8 +16,7 @@ import math
 import moocore
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
+from scipy.special import ndtr
 
 from automtl.pareto import pareto_front
 
@@ -60,17 +59,24 @@ def _tile(front_FM: Floats, ref_M: Floats) -> list[tuple[list[float], list[float
 
 
 def expected_improvement(
-    mean_MC: Tensor, std_MC: Tensor, low_KM: Tensor, high_KM: Tensor
-) -> Tensor:
+    mean_MC: Floats, std_MC: Floats, low_KM: Floats, high_KM: Floats
+) -> Floats:
     """gain_C: the expected hypervolume that each candidate adds."""
-    gain_CK = torch.ones((), dtype=torch.float64)
-    for m in range(len(mean_MC)):
-        edges, place_2K = torch.unique(
-            torch.stack([low_KM[:, m], high_KM[:, m]]), return_inverse=True
-        )
-        z_CU = (edges[None, :] - mean_MC[m][:, None]) / std_MC[m][:, None]
-        density_CU = torch.exp(-0.5 * z_CU.square()) / math.sqrt(2 * math.pi)
-        below_CU = std_MC[m][:, None] * (z_CU * torch.special.ndtr(z_CU) + density_CU)
-        below_CU = torch.where(torch.isinf(z_CU), 0.0, below_CU)  # the edge at -inf
-        gain_CK = gain_CK * (below_CU[:, place_2K[1]] - below_CU[:, place_2K[0]])
-    return gain_CK.sum(-1)
+    gain_KC = np.ones((len(low_KM), mean_MC.shape[1]))
+    for m, (mean_C, std_C) in enumerate(zip(mean_MC, std_MC, strict=True)):
+        edges_U, place_2K = np.unique(np.stack([low_KM[:, m], high_KM[:, m]]), return_inverse=True)
+        below_UC = _mean_below(edges_U, mean_C, std_C)
+        gain_KC *= below_UC[place_2K[1]] - below_UC[place_2K[0]]
+    gain_C: Floats = gain_KC.sum(axis=0)
+    return gain_C
+
+
+def _mean_below(edges_U: Floats, mean_C: Floats, std_C: Floats) -> Floats:
+    """below_UC: by how much each candidate is expected to lie below each edge, 0 where it does
+    not."""
+    below_UC = np.zeros((len(edges_U), len(mean_C)))
+    finite = np.isfinite(edges_U)  # the first edge may be at -inf
+    z_UC = (edges_U[finite, None] - mean_C) / std_C
+    density_UC = np.exp(-0.5 * np.square(z_UC)) / math.sqrt(2 * math.pi)
+    below_UC[finite] = std_C * (z_UC * ndtr(z_UC) + density_UC)
+    return below_UC

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from automtl.search.strategies.base import Observation, SearchSpace
 from automtl.search.strategies.unit import is_ordered, place, snap, value_at
@@ -37,7 +36,7 @@ class Points:
     def __init__(
         self, space: SearchSpace, pins: Mapping[str, Any], places: dict[int, Floats]
     ) -> None:
-        self._space, self._pins, self._places = space, dict(pins), places
+        self._space, self.pins, self._places = space, dict(pins), places
         self.names = list(space.domains)
         self._domains = list(space.domains.values())
         self._middle_D = np.array([place(d, default(d)) for d in self._domains])
@@ -52,19 +51,19 @@ class Points:
         self.anew_D = np.array([0.1 if is_ordered(domain) else 1.0 for domain in self._domains])
         self._pinned_on_D = np.array([self._is_not_ruled_out(name) for name in self.names])
         self._parents = list(self._parents_of_knobs())
-        self.knob_E = torch.tensor(
+        self.knob_E = np.array(
             [d for d, domain in enumerate(self._domains) for _ in range(_num_columns(domain))]
         )  # the knob that a column of the embedding belongs to
 
     def _is_not_ruled_out(self, name: str) -> bool:
         """Whether no pin says that the knob does not apply."""
         parent, values = self._space.needs.get(name, (None, ()))
-        return parent not in self._pins or self._pins[parent] in values
+        return parent not in self.pins or self.pins[parent] in values
 
     def _parents_of_knobs(self) -> Iterator[tuple[int, int, Floats]]:
         """(knob, the free knob it hangs on, units_V of the values at which it applies)."""
         for name, (parent, values) in self._space.needs.items():
-            if parent in self._space.domains and parent not in self._pins:
+            if parent in self._space.domains and parent not in self.pins:
                 d, p = self.names.index(name), self.names.index(parent)
                 domain = self._domains[p]
                 yield d, p, np.array([place(domain, v) for v in values if contains(domain, v)])
@@ -116,11 +115,12 @@ class Points:
         return np.concatenate(columns, axis=1)
 
     def values(self, units_D: Floats) -> dict[str, Any]:
-        """A value for every free knob."""
-        return {
+        """A value for every free knob, and the pins."""
+        chosen = {
             name: value_at(domain, float(units_D[d]))
             for d, (name, domain) in enumerate(zip(self.names, self._domains, strict=True))
         }
+        return chosen | self.pins
 
 
 def _num_columns(domain: Any) -> int:

@@ -1,28 +1,26 @@
 """Expected hypervolume improvement under Gaussian processes.
 
-One process an objective, and one a constraint that was broken, over the flattened space
-(`points.py`) and the share of the training after which losses were seen, which is a knob like
-others to them, but that a candidate's is always 1 (Kandasamy et al. 2017, "Multi-fidelity Bayesian
-optimisation with continuous approximations"). So what trials had on their way counts, for what it
-says of the end. Lengths and noise are fitted anew when a tenth more trials have ended; a proposal
-costs tens of milliseconds. A trial that runs counts as one that came to its expectation
+One process an objective that training tells, and one a constraint that was broken, over the
+flattened space (`points.py`) and the share of the training after which losses were seen, which is a
+knob like others to them, but that a candidate's is always 1 (Kandasamy et al. 2017, "Multi-fidelity
+Bayesian optimisation with continuous approximations"). So what trials had on their way counts, for
+what it says of the end. Lengths and noise are fitted anew when a tenth more trials have ended; a
+proposal costs tens of milliseconds. A trial that runs counts as one that came to its expectation
 (Ginsbourger et al. 2010, "kriging believer"), so that no two explore the same place.
 
-Shapes: N evaluations, R running trials, F points of a front, C candidates, D knobs, E columns of
-the embedding.
+Shapes: N evaluations, R running trials, F points of a front, C candidates, D knobs, M objectives.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
+from scipy.special import ndtr
+from threadpoolctl import ThreadpoolController
 
 from automtl import pareto
 from automtl.search.strategies.base import (
@@ -34,17 +32,16 @@ from automtl.search.strategies.base import (
 )
 from automtl.search.strategies.candidates import best_candidates
 from automtl.search.strategies.dataset import Dataset, learnable, prefix, violations
+from automtl.search.strategies.expectation import Expectation, KnownLosses, Scale, rows_of
 from automtl.search.strategies.improvement import boxes, expected_improvement
 from automtl.search.strategies.points import Points
 from automtl.search.strategies.process import Hyper, Process, condition, fit
-from automtl.threads import single_threaded
 
 __all__ = ["Posterior"]
 
 Floats = npt.NDArray[np.float64]
 
 MIN_FITTED = 3  # trials that lengths can be fitted to
-UNIT_SHARE = 1 / 27  # of the training: this and its end are as far apart as the ends of a knob
 
 
 class Posterior:
@@ -53,6 +50,8 @@ class Posterior:
 
     def __init__(self, space: SearchSpace, *, seed: int) -> None:
         self._space, self._seed = space, seed
+        self._known = KnownLosses(space.known)
+        self._libraries = ThreadpoolController()
         self._places: dict[int, Floats] = {}
         self._fits: dict[str, tuple[Any, Hyper]] = {}  # the last of each name, and what it is of
 
@@ -65,7 +64,7 @@ class Posterior:
             return
         # trials train on all cores meanwhile, and threads that share a small product wait for
         # each other there: three times as long, with two threads on two busy cores
-        with single_threaded():
+        with self._libraries.limit(limits=1, user_api="blas"):
             best_CD = self._best(points, history, number)
         for units_D in best_CD:
             yield partial(look_up, points.values(units_D))
@@ -73,36 +72,26 @@ class Posterior:
     def _best(self, points: Points, history: Sequence[Observation], number: int) -> Floats:
         """units_CD, the best candidate first."""
         data, first = learnable(history), learnable(prefix(history))
-        scale = _Scale(data.losses_NM)
-        model = self._process("", points, first, data)
+        expected = self._expectation(points, first, data)
         complete = [one for one in history if one.state == "complete" and one.losses is not None]
         good = [one for one in complete if one.is_feasible] or complete
         seen_NM = np.minimum(np.array([one.losses for one in good]), data.ceiling_M)
-        seen_NM = scale.apply(seen_NM)
+        seen_NM = expected.scale.apply(seen_NM)
         front = np.flatnonzero(pareto.pareto_front(seen_NM))
         running = [one for one in history if one.state == "running"]
         if running:
-            running_RE = _rows(points, points.of(running))
-            believed_MR, _ = model(running_RE)
-            model = model.given(running_RE, believed_MR)
-            seen_NM = np.vstack([seen_NM, believed_MR.T.numpy()])
-        low_KM, high_KM = map(_tensor, boxes(seen_NM, reference(seen_NM, number)))
-        limits = []
-        for name in sorted({n for one in data.trials for n, v in one.violations.items() if v > 0}):
-            known, fitted = violations(data, name), violations(first, name)
-            if len(fitted.trials) < MIN_FITTED:
-                fitted = known
-            zero = _Scale(known.losses_NM).apply(np.zeros((1, 1)))[0, 0]
-            limits.append((self._process(name, points, fitted, known), zero))
+            expected, believed_MR = expected.believing(points.of(running))
+            seen_NM = np.vstack([seen_NM, believed_MR.T])
+        low_KM, high_KM = boxes(seen_NM, reference(seen_NM, number))
+        limits = list(self._limits(points, first, data))
 
         def score(units_CD: Floats) -> Floats:
-            rows_CE = _rows(points, points.canonical(units_CD))
-            gain_C = expected_improvement(*model(rows_CE), low_KM, high_KM)
+            units_CD = points.canonical(units_CD)
+            gain_C = expected_improvement(*expected(units_CD), low_KM, high_KM)
             for limit, zero in limits:
-                mean_1C, std_1C = limit(rows_CE)
-                gain_C = gain_C * torch.special.ndtr((zero - mean_1C[0]) / std_1C[0])
-            result: Floats = gain_C.numpy()
-            return result
+                mean_1C, std_1C = limit(rows_of(points, units_CD))
+                gain_C *= ndtr((zero - mean_1C[0]) / std_1C[0])
+            return gain_C
 
         return best_candidates(
             points,
@@ -112,37 +101,38 @@ class Posterior:
             random=generator(self._seed, number),
         )
 
+    def _expectation(self, points: Points, first: Dataset, data: Dataset) -> Expectation:
+        learnt = [m for m in range(data.losses_NM.shape[1]) if m not in self._known.objectives]
+        return Expectation(
+            points=points,
+            process=self._process("", points, first.of(learnt), data.of(learnt)),
+            learnt=learnt,
+            known=self._known,
+            scale=Scale(data.losses_NM),
+            ceiling_M=data.ceiling_M,
+        )
+
+    def _limits(
+        self, points: Points, first: Dataset, data: Dataset
+    ) -> Iterator[tuple[Process, float]]:
+        """A process for each constraint that was broken, and its scaled 0, where it holds."""
+        for name in sorted({n for one in data.trials for n, v in one.violations.items() if v > 0}):
+            known, fitted = violations(data, name), violations(first, name)
+            if len(fitted.trials) < MIN_FITTED:
+                fitted = known
+            zero_11 = Scale(known.losses_NM).apply(np.zeros((1, 1)))
+            yield self._process(name, points, fitted, known), float(zero_11[0, 0])
+
     def _process(self, name: str, points: Points, first: Dataset, data: Dataset) -> Process:
         """What `data` says, with lengths and noise fitted to `first`."""
         key = [(one.number, one.state) for one in first.trials]
         # the share of the training is the last knob
-        knob_E = torch.cat([points.knob_E, torch.tensor([len(points.names)])])
+        knob_E = np.append(points.knob_E, len(points.names))
         if self._fits.get(name, (None, None))[0] != key:
-            rows_NE = _rows(points, points.of(first.trials), first.share_N)
+            rows_NE = rows_of(points, points.of(first.trials), first.share_N)
             self._fits[name] = key, fit(rows_NE, knob_E, _targets(first))
-        rows_NE = _rows(points, points.of(data.trials), data.share_N)
+        rows_NE = rows_of(points, points.of(data.trials), data.share_N)
         return condition(self._fits[name][1], rows_NE, knob_E, _targets(data))
-
-
-class _Scale:
-    """To mean 0 and variance 1, an objective at a time."""
-
-    def __init__(self, values_NM: Floats) -> None:
-        spread_M = values_NM.std(axis=0)
-        self.mean_M = values_NM.mean(axis=0)
-        self.spread_M = np.where(spread_M > 0, spread_M, 1.0)
-
-    def apply(self, values_NM: Floats) -> Floats:
-        scaled_NM: Floats = (values_NM - self.mean_M) / self.spread_M
-        return scaled_NM
-
-
-def _rows(points: Points, units_ND: Floats, share_N: Floats | None = None) -> Tensor:
-    """rows_NE: where points lie, and how far they are trained (None: to the end) by the logarithm:
-    0 at the end and 1 at `UNIT_SHARE`."""
-    share_N = np.ones(len(units_ND)) if share_N is None else share_N
-    trained_N1 = np.log(share_N)[:, None] / math.log(UNIT_SHARE)
-    return _tensor(np.hstack([points.embedded(units_ND), trained_N1]))
 
 
 def reference(losses_NM: Floats, number: int) -> Floats:
@@ -158,10 +148,6 @@ def reference(losses_NM: Floats, number: int) -> Floats:
     return ref_M
 
 
-def _targets(data: Dataset) -> Tensor:
+def _targets(data: Dataset) -> Floats:
     """target_MN, scaled."""
-    return _tensor(_Scale(data.losses_NM).apply(data.losses_NM).T)
-
-
-def _tensor(values: Floats) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values))
+    return np.ascontiguousarray(Scale(data.losses_NM).apply(data.losses_NM).T)

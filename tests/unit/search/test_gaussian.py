@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from unit.search.test_strategies import SPACE, drawn, first, running, strategy, trials
 
 from automtl import pareto
 from automtl.search.strategies import process
-from automtl.search.strategies.base import Observation, Rung, SearchSpace
+from automtl.search.strategies.base import Known, Observation, Rung, SearchSpace
 from automtl.search.strategies.dataset import MAX_POINTS, learnable, prefix
 from automtl.search.strategies.improvement import MAX_BOXES, boxes, expected_improvement
 from automtl.search.strategies.points import Points
@@ -70,24 +70,100 @@ def test_pins_stand_still() -> None:
 
 
 def test_a_process_interpolates_and_knows_what_it_does_not_know() -> None:
-    x_N1 = torch.linspace(0, 1, 12, dtype=torch.float64)[:, None]
-    target_1N = torch.sin(6 * x_N1).T
+    x_N1 = np.linspace(0, 1, 12)[:, None]
+    target_1N = np.sin(6 * x_N1).T
     target_1N = (target_1N - target_1N.mean()) / target_1N.std()
-    knob_1 = torch.zeros(1, dtype=torch.long)
+    knob_1 = np.zeros(1, dtype=int)
     hyper = process.fit(x_N1, knob_1, target_1N)
     model = process.condition(hyper, x_N1, knob_1, target_1N)
     mean_1N, std_1N = model(x_N1)
-    torch.testing.assert_close(mean_1N, target_1N, atol=0.05, rtol=0.0)
-    _, far = model(torch.tensor([[3.0]], dtype=torch.float64))
+    np.testing.assert_allclose(mean_1N, target_1N, atol=0.05)
+    _, far = model(np.array([[3.0]]))
     assert far.item() > 5 * std_1N.max().item()
 
 
 def test_what_matters_has_a_shorter_length() -> None:
     random = np.random.default_rng(0)
-    x_N2 = torch.from_numpy(random.random((40, 2)))
-    target_1N = (torch.sin(7 * x_N2[:, :1]).T - 0.1) / 0.7
-    hyper = process.fit(x_N2, torch.tensor([0, 1]), target_1N)
+    x_N2 = random.random((40, 2))
+    target_1N = (np.sin(7 * x_N2[:, :1]).T - 0.1) / 0.7
+    hyper = process.fit(x_N2, np.array([0, 1]), target_1N)
     assert hyper.log_weight_MD[0, 0] > hyper.log_weight_MD[0, 1] + 2
+
+
+def matern(one: Sequence[float], other: Sequence[float], weight_D: Sequence[float]) -> float:
+    """Matérn 5/2 of two points with a column a knob."""
+    r = math.sqrt(5 * sum(w * (a - b) ** 2 for w, a, b in zip(weight_D, one, other, strict=True)))
+    return (1 + r + r * r / 3) * math.exp(-r)
+
+
+def covariances(
+    rows: Sequence[Sequence[float]], weight_D: Sequence[float], scale: float, noise: float
+) -> np.ndarray:
+    """Of the noisy targets, plainly."""
+    plain = [[scale * matern(a, b, weight_D) for b in rows] for a in rows]
+    return np.array(plain) + noise * np.eye(len(rows))
+
+
+def drawn_process(seed: int) -> tuple[np.ndarray, np.ndarray, process.Hyper]:
+    random = np.random.default_rng(seed)
+    hyper = process.Hyper(
+        log_weight_MD=random.normal(0.0, 1.0, (2, 3)),
+        log_scale_M=random.normal(0.0, 0.5, 2),
+        log_noise_M=random.normal(-4.0, 1.0, 2),
+    )
+    return random.random((9, 3)), random.standard_normal((2, 9)), hyper
+
+
+KNOBS = np.arange(3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_posterior_is_what_the_textbook_says(seed: int) -> None:
+    """Rasmussen and Williams 2006, (2.25) and (2.26), by plain loops and an explicit inverse."""
+    rows_NE, target_MN, hyper = drawn_process(seed)
+    asked_CE = np.random.default_rng(seed + 100).random((4, 3))
+    mean_MC, std_MC = process.condition(hyper, rows_NE, KNOBS, target_MN)(asked_CE)
+    for m in range(2):
+        weight_D, scale = np.exp(hyper.log_weight_MD[m]).tolist(), math.exp(hyper.log_scale_M[m])
+        noise = math.exp(hyper.log_noise_M[m]) + process.MIN_NOISE
+        inverse_NN = np.linalg.inv(covariances(rows_NE.tolist(), weight_D, scale, noise))
+        for c, asked in enumerate(asked_CE.tolist()):
+            cov_N = np.array([scale * matern(asked, row, weight_D) for row in rows_NE.tolist()])
+            assert math.isclose(mean_MC[m, c], cov_N @ inverse_NN @ target_MN[m], abs_tol=1e-8)
+            assert math.isclose(std_MC[m, c] ** 2, scale - cov_N @ inverse_NN @ cov_N, abs_tol=1e-8)
+
+
+def test_more_points_change_a_posterior_as_if_all_had_been_there_at_once() -> None:
+    rows_NE, target_MN, hyper = drawn_process(0)
+    asked_CE = np.random.default_rng(7).random((4, 3))
+    some = process.condition(hyper, rows_NE[:5], KNOBS, target_MN[:, :5])
+    later = some.given(rows_NE[5:], target_MN[:, 5:])
+    at_once = process.condition(hyper, rows_NE, KNOBS, target_MN)
+    np.testing.assert_allclose(later(asked_CE), at_once(asked_CE))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fit_climbs_to_where_the_posterior_of_its_parameters_is_level(seed: int) -> None:
+    """By differences of the plain logarithm of the marginal likelihood and of the priors."""
+    rows_NE, target_MN, _ = drawn_process(seed)
+    target_N = (target_MN[0] - target_MN[0].mean()) / target_MN[0].std()
+    hyper = process.fit(rows_NE, KNOBS, target_N[None])
+    found_T = np.array([*hyper.log_weight_MD[0], hyper.log_scale_M[0], hyper.log_noise_M[0]])
+    middle = -2 * (math.sqrt(2.0) + math.log(3) / 2)
+    mean_T = np.array([middle] * 3 + [process.SCALE[0], process.NOISE[0]])
+    spread_T = np.array([2 * process.LENGTH_SPREAD] * 3 + [process.SCALE[1], process.NOISE[1]])
+
+    def log_density(theta_T: np.ndarray) -> float:
+        noise = math.exp(theta_T[4]) + process.MIN_NOISE
+        weight_D, scale = np.exp(theta_T[:3]).tolist(), math.exp(theta_T[3])
+        cov_NN = covariances(rows_NE.tolist(), weight_D, scale, noise)
+        fit = target_N @ np.linalg.inv(cov_NN) @ target_N
+        prior = np.square((theta_T - mean_T) / spread_T).sum()
+        return -0.5 * float(fit + np.linalg.slogdet(cov_NN)[1] + prior)
+
+    for step_T in 0.05 * np.eye(5):
+        assert log_density(found_T) >= log_density(found_T + step_T) - 1e-3
+        assert log_density(found_T) >= log_density(found_T - step_T) - 1e-3
 
 
 # ---- improvement -----------------------------------------------------------------------------
@@ -113,9 +189,9 @@ def test_expected_improvement_is_the_mean_gain_of_hypervolume(num_objectives: in
     drawn_SM = mean_M + 0.2 * random.standard_normal((4_000, num_objectives))
     before = pareto.hypervolume(front_FM, ref_M)
     gains = [pareto.hypervolume(np.vstack([front_FM, y]), ref_M) - before for y in drawn_SM]
-    mean_MC = torch.from_numpy(mean_M)[:, None]
-    low_KM, high_KM = map(torch.from_numpy, boxes(front_FM, ref_M))
-    exact = expected_improvement(mean_MC, torch.full_like(mean_MC, 0.2), low_KM, high_KM)
+    mean_MC = mean_M[:, None]
+    low_KM, high_KM = boxes(front_FM, ref_M)
+    exact = expected_improvement(mean_MC, np.full_like(mean_MC, 0.2), low_KM, high_KM)
     error = np.std(gains) / math.sqrt(len(gains))
     assert abs(exact.item() - np.mean(gains)) < 4 * error
 
@@ -301,3 +377,68 @@ def test_one_knob_and_one_objective_will_do() -> None:
     ]
     choose = next(strategy("gp", space=space).draws(history, number=7, pins={}))
     assert abs(choose("lr", space.domains["lr"]) - 0.3) < 0.1
+
+
+# ---- what need not be learnt -----------------------------------------------------------------
+
+SIZES = {option: float((option * 7) % 16) for option in range(16)}  # no order that a process sees
+SIZED = SearchSpace(
+    domains={"lr": FloatRange(0.0, 1.0), "shape": Choice(tuple(f"s{n}" for n in range(16)))}
+)
+
+
+def size_of(params: Mapping[str, Any]) -> float:
+    return SIZES[int(params["shape"][1:])]
+
+
+def sized(count: int) -> list[Observation]:
+    """Trials of a loss that follows from the rate, and of a size that follows from the shape."""
+    found: list[Observation] = []
+    for number in range(count):
+        draws = strategy("random", space=SIZED, seed=3).draws(found, number=number, pins={})
+        params = drawn(next(draws), space=SIZED)
+        seen = ((params["lr"] - 0.5) ** 2, size_of(params))
+        found.append(Observation(number=number, state="complete", params=params, losses=seen))
+    return found
+
+
+def test_a_size_that_the_knobs_tell_is_known_where_nothing_was_tried() -> None:
+    asked: list[str] = []
+
+    def losses(params: Mapping[str, Any]) -> tuple[float, ...]:
+        asked.append(params["shape"])
+        return (size_of(params),)
+
+    history = sized(8)
+    smallest = next(shape for shape in SIZED.domains["shape"].options if not SIZES[int(shape[1:])])
+    assert smallest not in [one.params["shape"] for one in history]
+    known = Known(objectives=(1,), knobs=("shape",), losses=losses)
+    space = dataclasses.replace(SIZED, known=known)
+    choose = next(strategy("gp", space=space).draws(history, number=9, pins={}))
+    assert choose("shape", space.domains["shape"]) == smallest
+    assert len(asked) == len(set(asked)) <= 16, "the rate does not enter it"
+
+
+def test_pins_enter_what_is_known() -> None:
+    """A reference's family may be one that the space does not name."""
+    asked: list[Any] = []
+
+    def losses(params: Mapping[str, Any]) -> tuple[float, ...]:
+        asked.append(params["shape"])
+        return (0.0,)
+
+    space = dataclasses.replace(
+        SIZED, known=Known(objectives=(1,), knobs=("shape",), losses=losses)
+    )
+    one = strategy("gp", space=space)
+    next(one.draws(sized(8), number=9, pins={"shape": "another"}))
+    assert set(asked) == {"another"}
+    next(one.draws(sized(8), number=9, pins={}))
+    assert set(asked) > {"another"}
+
+
+def test_nothing_need_be_learnt() -> None:
+    known = Known(objectives=(0, 1), knobs=("shape", "lr"), losses=lambda p: (p["lr"], size_of(p)))
+    space = dataclasses.replace(SIZED, known=known)
+    choose = next(strategy("gp", space=space).draws(sized(8), number=9, pins={}))
+    assert choose("lr", space.domains["lr"]) < 0.1

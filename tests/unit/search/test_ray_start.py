@@ -37,18 +37,24 @@ def test_what_workers_inherit_is_set_only_while_ray_starts(monkeypatch, tmp_path
         assert (os.environ["OMP_NUM_THREADS"], os.getenv("OMP_WAIT_POLICY")) == ("7", None)
 
 
-def test_the_first_trials_do_not_wait_for_torch():
-    """Importing it takes two seconds, and the model of what was seen needs some trials first."""
+def test_no_proposal_waits_for_torch():
+    """Importing it takes the time of a short trial, and 200 MB for as long as a search goes on."""
     code = """
 import sys
+import automtl.search.run
 from automtl.search.strategies import make_strategy
-from automtl.search.strategies.base import SearchSpace
+from automtl.search.strategies.base import Observation, SearchSpace
 from automtl.spec.domains import FloatRange
 
 space = SearchSpace(domains={"lr": FloatRange(0.1, 1.0, log=True)})
-for name in ("auto", "gp"):
-    strategy = make_strategy(name, space, seed=0, num_startup=10, num_objectives=2)
-    next(iter(strategy.draws([], number=0, pins={})))
+seen = [
+    Observation(number=n, state="complete", params={"lr": 0.1 * (n + 1)}, losses=(n, -n))
+    for n in range(10)
+]
+for name in ("auto", "gp", "tpe", "nsga2"):
+    for history in ([], seen):
+        strategy = make_strategy(name, space, seed=0, num_startup=10, num_objectives=2)
+        next(iter(strategy.draws(history, number=len(history), pins={})))
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
