@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors.torch import load_file
 
 from automtl import pareto
-from automtl.config import Objective, TrialConfig, from_jsonable
-from automtl.data.cache import EncodedData
-from automtl.training.fit import Trainer
+from automtl.config import Objective
 
-__all__ = ["Found", "Result", "losses", "prefix_fronts", "reference_of", "rescored"]
+__all__ = ["Found", "Result", "losses", "prefix_fronts", "reference_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,23 +83,3 @@ def prefix_fronts(losses_NM: pareto.Floats) -> list[list[int]]:
         members = [m for m, stays in zip(members, mask, strict=True) if stays]
         fronts.append(members)
     return fronts
-
-
-def rescored(
-    found: Sequence[Found], data: EncodedData, objectives: Sequence[Objective]
-) -> tuple[Found, ...]:
-    """The same with TEST metrics, by the weights that the search has kept, wherever a trial was
-    on the front when it ended."""
-    torch.set_num_threads(1)
-    fronts = prefix_fronts(losses([one.valid for one in found], objectives))
-    return tuple(
-        replace(one, test=_test_metrics(one, data)) if n in front else one
-        for n, (one, front) in enumerate(zip(found, fronts, strict=True))
-    )
-
-
-def _test_metrics(found: Found, data: EncodedData) -> dict[str, float]:
-    config = from_jsonable(TrialConfig, found.config)
-    trainer = Trainer(config, data, seed=found.seed, device="cpu")
-    trainer.model.load_state_dict(load_file(found.weights))
-    return trainer.evaluate("test")

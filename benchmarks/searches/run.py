@@ -27,7 +27,6 @@ METHODS = ("handmade", "automatic")  # modules of this package
 def main(method: str, path: str, out: str, started: str, workers: str, *overrides: str) -> None:
     from automtl.data.cache import open_data
     from automtl.spec.load import load_spec
-    from searches.result import rescored
 
     search = importlib.import_module(f"searches.{method}").search
     spec = load_spec(path, overrides=overrides)
@@ -38,6 +37,8 @@ def main(method: str, path: str, out: str, started: str, workers: str, *override
             workers=int(workers),
             elapsed_s=lambda: time.time() - float(started),
         )
+        from searches.rescore import rescored  # here: a user's search would not import torch for it
+
         found = rescored(result.found, open_data(spec), spec.objective_list())
     replace(result, found=found).save(Path(out))
 
