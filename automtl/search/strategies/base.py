@@ -17,6 +17,7 @@ __all__ = [
     "Rung",
     "SearchSpace",
     "Strategy",
+    "Told",
     "generator",
     "has_begun",
     "look_up",
@@ -26,16 +27,25 @@ Choose = Callable[[str, Domain], Any]  # a knob's value, for the knobs that are 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """Losses that follow from the knobs, as a model's size does.
+class Told:
+    """Some losses of a configuration, and the effort of training it, in whatever unit."""
 
-    `losses` gives those at the places `objectives`, in their order, of values of the free `knobs`;
-    of the values that it is given it takes these and pins.
+    losses: tuple[float, ...]
+    effort: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What follows from the knobs: the losses at the places `objectives`, as a model's size is one,
+    and how much work it is to train.
+
+    `tell` says so of values of the free `knobs`; of the values that it is given it takes these and
+    pins.
     """
 
     objectives: tuple[int, ...]
     knobs: tuple[str, ...]
-    losses: Callable[[Mapping[str, Any]], tuple[float, ...]]
+    tell: Callable[[Mapping[str, Any]], Told]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +53,8 @@ class SearchSpace:
     """Free knobs by name, in the order in which they are asked for.
 
     A knob in `needs` is asked for only where the knob `needs[name][0]` has one of the values
-    `needs[name][1]`; that one comes earlier, and need not be free. Losses in `known` need no
-    learning.
+    `needs[name][1]`; that one comes earlier, and need not be free. What is `known` need not be
+    learnt.
     """
 
     domains: Mapping[str, Domain]

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from automtl.search.strategies.base import Known
+from automtl.search.strategies.base import Known, Told
 from automtl.search.strategies.points import Points
 from automtl.search.strategies.process import Process
 
-__all__ = ["Expectation", "KnownLosses", "Scale", "rows_of"]
+__all__ = ["Expectation", "Facts", "Scale", "rows_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,25 +48,26 @@ def rows_of(points: Points, units_ND: Floats, share_N: Floats | None = None) -> 
     return np.hstack([points.embedded(units_ND), trained_N1])
 
 
-class KnownLosses:
-    """`Known` at points; what was asked for once is remembered."""
+class Facts:
+    """What is `known` of points; what was asked for once is remembered."""
 
     def __init__(self, known: Known | None) -> None:
         self.objectives = [] if known is None else list(known.objectives)
         self._known = known
-        self._found: dict[tuple[str, bytes], tuple[float, ...]] = {}
+        self._found: dict[tuple[str, bytes], Told] = {}
 
-    def __call__(self, points: Points, units_CD: Floats) -> Floats:
-        """losses_CK."""
+    def __call__(self, points: Points, units_CD: Floats) -> tuple[Floats, Floats]:
+        """losses_CK, and effort_C; 1 where nothing is known."""
         if self._known is None:
-            return np.empty((len(units_CD), 0))
+            return np.empty((len(units_CD), 0)), np.ones(len(units_CD))
         knobs = [d for d, name in enumerate(points.names) if name in self._known.knobs]
         pins = repr(sorted(points.pins.items()))
         keys = [(pins, row.tobytes()) for row in np.round(units_CD[:, knobs], 9) + 0.0]
         for key, units_D in zip(keys, units_CD, strict=True):
             if key not in self._found:
-                self._found[key] = self._known.losses(points.values(units_D))
-        return np.array([self._found[key] for key in keys])
+                self._found[key] = self._known.tell(points.values(units_D))
+        told = [self._found[key] for key in keys]
+        return np.array([one.losses for one in told]), np.array([one.effort for one in told])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ class Expectation:
     points: Points
     process: Process
     learnt: list[int]
-    known: KnownLosses
+    facts: Facts
     scale: Scale
     ceiling_M: Floats
 
@@ -87,8 +88,9 @@ class Expectation:
         shape = len(self.scale.mean_M), len(units_CD)
         mean_MC, std_MC = np.empty(shape), np.full(shape, CERTAIN)
         mean_MC[self.learnt], std_MC[self.learnt] = self.process(rows_of(self.points, units_CD))
-        known, scale = self.known.objectives, self.scale
-        known_CK = np.minimum(self.known(self.points, units_CD), self.ceiling_M[known])
+        known, scale = self.facts.objectives, self.scale
+        known_CK, _ = self.facts(self.points, units_CD)
+        known_CK = np.minimum(known_CK, self.ceiling_M[known])
         mean_MC[known] = ((known_CK - scale.mean_M[known]) / scale.spread_M[known]).T
         return mean_MC, std_MC
 

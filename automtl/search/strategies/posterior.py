@@ -6,7 +6,9 @@ knob like others to them, but that a candidate's is always 1 (Kandasamy et al. 2
 Bayesian optimisation with continuous approximations"). So what trials had on their way counts, for
 what it says of the end. Lengths and noise are fitted anew when a tenth more trials have ended; a
 proposal costs tens of milliseconds. A trial that runs counts as one that came to its expectation
-(Ginsbourger et al. 2010, "kriging believer"), so that no two explore the same place.
+(Ginsbourger et al. 2010, "kriging believer"), so that no two explore the same place. Where it is
+known what trainings take, what counts is the improvement for the effort, as a search ends by the
+clock (Snoek et al. 2012, "Practical Bayesian Optimization of Machine Learning Algorithms", 3.2).
 
 Shapes: N evaluations, R running trials, F points of a front, C candidates, D knobs, M objectives.
 """
@@ -32,7 +34,7 @@ from automtl.search.strategies.base import (
 )
 from automtl.search.strategies.candidates import best_candidates
 from automtl.search.strategies.dataset import Dataset, learnable, prefix, violations
-from automtl.search.strategies.expectation import Expectation, KnownLosses, Scale, rows_of
+from automtl.search.strategies.expectation import Expectation, Facts, Scale, rows_of
 from automtl.search.strategies.improvement import boxes, expected_improvement
 from automtl.search.strategies.points import Points
 from automtl.search.strategies.process import Hyper, Process, condition, fit
@@ -50,7 +52,7 @@ class Posterior:
 
     def __init__(self, space: SearchSpace, *, seed: int) -> None:
         self._space, self._seed = space, seed
-        self._known = KnownLosses(space.known)
+        self._facts = Facts(space.known)
         self._libraries = ThreadpoolController()
         self._places: dict[int, Floats] = {}
         self._fits: dict[str, tuple[Any, Hyper]] = {}  # the last of each name, and what it is of
@@ -91,7 +93,8 @@ class Posterior:
             for limit, zero in limits:
                 mean_1C, std_1C = limit(rows_of(points, units_CD))
                 gain_C *= ndtr((zero - mean_1C[0]) / std_1C[0])
-            return gain_C
+            _, effort_C = self._facts(points, units_CD)
+            return gain_C / effort_C
 
         return best_candidates(
             points,
@@ -102,12 +105,12 @@ class Posterior:
         )
 
     def _expectation(self, points: Points, first: Dataset, data: Dataset) -> Expectation:
-        learnt = [m for m in range(data.losses_NM.shape[1]) if m not in self._known.objectives]
+        learnt = [m for m in range(data.losses_NM.shape[1]) if m not in self._facts.objectives]
         return Expectation(
             points=points,
             process=self._process("", points, first.of(learnt), data.of(learnt)),
             learnt=learnt,
-            known=self._known,
+            facts=self._facts,
             scale=Scale(data.losses_NM),
             ceiling_M=data.ceiling_M,
         )

@@ -13,7 +13,7 @@ from unit.search.test_strategies import SPACE, drawn, first, running, strategy, 
 
 from automtl import pareto
 from automtl.search.strategies import process
-from automtl.search.strategies.base import Known, Observation, Rung, SearchSpace
+from automtl.search.strategies.base import Known, Observation, Rung, SearchSpace, Told
 from automtl.search.strategies.dataset import MAX_POINTS, learnable, prefix
 from automtl.search.strategies.improvement import MAX_BOXES, boxes, expected_improvement
 from automtl.search.strategies.points import Points
@@ -405,14 +405,14 @@ def sized(count: int) -> list[Observation]:
 def test_a_size_that_the_knobs_tell_is_known_where_nothing_was_tried() -> None:
     asked: list[str] = []
 
-    def losses(params: Mapping[str, Any]) -> tuple[float, ...]:
+    def tell(params: Mapping[str, Any]) -> Told:
         asked.append(params["shape"])
-        return (size_of(params),)
+        return Told(losses=(size_of(params),), effort=1.0)
 
     history = sized(8)
     smallest = next(shape for shape in SIZED.domains["shape"].options if not SIZES[int(shape[1:])])
     assert smallest not in [one.params["shape"] for one in history]
-    known = Known(objectives=(1,), knobs=("shape",), losses=losses)
+    known = Known(objectives=(1,), knobs=("shape",), tell=tell)
     space = dataclasses.replace(SIZED, known=known)
     choose = next(strategy("gp", space=space).draws(history, number=9, pins={}))
     assert choose("shape", space.domains["shape"]) == smallest
@@ -423,13 +423,11 @@ def test_pins_enter_what_is_known() -> None:
     """A reference's family may be one that the space does not name."""
     asked: list[Any] = []
 
-    def losses(params: Mapping[str, Any]) -> tuple[float, ...]:
+    def tell(params: Mapping[str, Any]) -> Told:
         asked.append(params["shape"])
-        return (0.0,)
+        return Told(losses=(0.0,), effort=1.0)
 
-    space = dataclasses.replace(
-        SIZED, known=Known(objectives=(1,), knobs=("shape",), losses=losses)
-    )
+    space = dataclasses.replace(SIZED, known=Known(objectives=(1,), knobs=("shape",), tell=tell))
     one = strategy("gp", space=space)
     next(one.draws(sized(8), number=9, pins={"shape": "another"}))
     assert set(asked) == {"another"}
@@ -438,7 +436,22 @@ def test_pins_enter_what_is_known() -> None:
 
 
 def test_nothing_need_be_learnt() -> None:
-    known = Known(objectives=(0, 1), knobs=("shape", "lr"), losses=lambda p: (p["lr"], size_of(p)))
+    def tell(params: Mapping[str, Any]) -> Told:
+        return Told(losses=(params["lr"], size_of(params)), effort=1.0)
+
+    known = Known(objectives=(0, 1), knobs=("shape", "lr"), tell=tell)
     space = dataclasses.replace(SIZED, known=known)
     choose = next(strategy("gp", space=space).draws(sized(8), number=9, pins={}))
     assert choose("lr", space.domains["lr"]) < 0.1
+
+
+def test_of_equal_gains_the_one_of_less_effort_comes_first() -> None:
+    """Shapes make no difference to the losses here, but in what training them takes."""
+    history = [dataclasses.replace(one, losses=(one.losses or (0.0,))[:1]) for one in sized(12)]
+
+    def tell(params: Mapping[str, Any]) -> Told:
+        return Told(losses=(), effort=1.0 if params["shape"] == "s11" else 1000.0)
+
+    space = dataclasses.replace(SIZED, known=Known(objectives=(), knobs=("shape",), tell=tell))
+    choose = next(strategy("gp", space=space).draws(history, number=13, pins={}))
+    assert choose("shape", space.domains["shape"]) == "s11"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from functools import partial
 from typing import Any
 
@@ -47,9 +48,10 @@ def test_it_is_what_the_configuration_costs(seed: int) -> None:
     known = known_of(SPEC)
     assert known.objectives == (0, 2)
     expected = [np.log10(found["params"]), np.log10(found["flops"])]
-    np.testing.assert_allclose(known.losses(values), expected)
+    np.testing.assert_allclose(known.tell(values).losses, expected)
+    assert known.tell(values).effort == math.sqrt(found["flops"])
     counted = {name: value for name, value in values.items() if name in known.knobs}
-    assert known.losses(counted) == known.losses(values), "no other knob enters it"
+    assert known.tell(counted) == known.tell(values), "no other knob enters it"
 
 
 def test_knobs_that_cost_nothing_are_none_of_its_knobs() -> None:
@@ -70,7 +72,9 @@ def test_free_fields_cost_nothing(field: str) -> None:
 
 def test_a_pinned_family_need_not_be_in_the_space() -> None:
     known = known_of(SPEC)
-    assert known.losses({"family": "single_task"}) > known.losses({"family": "shared_bottom"})
+    apart, shared = (known.tell({"family": name}) for name in ("single_task", "shared_bottom"))
+    assert apart.losses > shared.losses
+    assert apart.effort > shared.effort
 
 
 def test_metrics_are_not_known() -> None:
