@@ -114,7 +114,7 @@ class SearchSpec(Block):
         Fixed(1.0), description="training examples seen, in epochs; fractions are allowed"
     )
     rungs: Annotated[int, Whole(low=1, high=8)] = Field(
-        3, description="evaluations of a trial, the last after all epochs; 1: no trial stops early"
+        2, description="evaluations of a trial, the last after all epochs; 1: no trial stops early"
     )
     eta: Annotated[int, Whole(low=2, high=16)] = Field(
         3, description="each rung is at eta times the last; the best 1/eta of a rung's trials go on"

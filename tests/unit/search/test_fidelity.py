@@ -16,11 +16,12 @@ MANY = {"click": 100_000, "buy": 50_000}
 @pytest.mark.parametrize(
     ("search", "rungs"),
     [
-        ({}, (1 / 9, 1 / 3)),
+        ({}, (1 / 3,)),
+        ({"rungs": 3}, (1 / 9, 1 / 3)),
         ({"rungs": 1}, ()),
         ({"rungs": 3, "eta": 4, "epochs": 2}, (1 / 8, 1 / 2)),
-        ({"epochs": {"choice": [0.5, 3]}}, (1 / 3, 1)),
-        ({"epochs": {"float": [0.5, 0.9]}}, (0.1, 0.3)),
+        ({"rungs": 3, "epochs": {"choice": [0.5, 3]}}, (1 / 3, 1)),
+        ({"rungs": 3, "epochs": {"float": [0.5, 0.9]}}, (0.1, 0.3)),
     ],
 )
 def test_each_rung_has_eta_times_the_examples_of_the_last(
@@ -32,7 +33,7 @@ def test_each_rung_has_eta_times_the_examples_of_the_last(
 
 
 def test_a_rung_with_too_few_positives_is_left_out_and_it_is_said() -> None:
-    ladder = make_ladder(fake_spec(), {"click": 100_000, "buy": 900})
+    ladder = make_ladder(fake_spec(rungs=3), {"click": 100_000, "buy": 900})
     assert ladder.rungs == pytest.approx((1 / 3,))
     assert ladder.why == (
         "buy has 900 positives in train and a trial is judged after 200 of them: "

@@ -22,7 +22,7 @@ def test_defaults_are_those_of_the_recipe():
     assert spec.space.embedding_optimizer == Fixed("adagrad")
     assert spec.space.families == ("shared_bottom", "mmoe")
     assert spec.space.sharing[1].knobs()["num_gates"] == Fixed("per_task")
-    assert (spec.search.trials, spec.search.rungs, spec.search.sampler) == (50, 3, "auto")
+    assert (spec.search.trials, spec.search.rungs, spec.search.sampler) == (50, 2, "auto")
     assert spec.trial.device == "auto"
 
 
