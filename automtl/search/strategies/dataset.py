@@ -35,11 +35,8 @@ class Dataset:
 
     def of(self, objectives: Sequence[int]) -> Dataset:
         """The same without the other objectives."""
-        return replace(
-            self,
-            losses_NM=self.losses_NM[:, objectives],
-            ceiling_M=self.ceiling_M[list(objectives)],
-        )
+        chosen = list(objectives)
+        return replace(self, losses_NM=self.losses_NM[:, chosen], ceiling_M=self.ceiling_M[chosen])
 
 
 def learnable(history: Sequence[Observation]) -> Dataset:

@@ -72,7 +72,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """mean_MC and std_MC of the scaled losses of points; `process` is of the objectives `learnt`.
+    """mean_MC and std_MC of the scaled losses of points, and the effort_C of training them;
+    `process` is of the objectives `learnt`.
 
     No loss that is known counts as more than its ceiling, as none that was seen does.
     """
@@ -84,18 +85,18 @@ class Expectation:
     scale: Scale
     ceiling_M: Floats
 
-    def __call__(self, units_CD: Floats) -> tuple[Floats, Floats]:
+    def __call__(self, units_CD: Floats) -> tuple[Floats, Floats, Floats]:
         shape = len(self.scale.mean_M), len(units_CD)
         mean_MC, std_MC = np.empty(shape), np.full(shape, CERTAIN)
         mean_MC[self.learnt], std_MC[self.learnt] = self.process(rows_of(self.points, units_CD))
         known, scale = self.facts.objectives, self.scale
-        known_CK, _ = self.facts(self.points, units_CD)
+        known_CK, effort_C = self.facts(self.points, units_CD)
         known_CK = np.minimum(known_CK, self.ceiling_M[known])
         mean_MC[known] = ((known_CK - scale.mean_M[known]) / scale.spread_M[known]).T
-        return mean_MC, std_MC
+        return mean_MC, std_MC, effort_C
 
     def believing(self, units_RD: Floats) -> tuple[Expectation, Floats]:
         """What is expected once these points have come to what is expected of them now, mean_MR."""
-        mean_MR, _ = self(units_RD)
+        mean_MR, _, _ = self(units_RD)
         process = self.process.given(rows_of(self.points, units_RD), mean_MR[self.learnt])
         return replace(self, process=process), mean_MR

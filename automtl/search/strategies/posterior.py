@@ -89,11 +89,11 @@ class Posterior:
 
         def score(units_CD: Floats) -> Floats:
             units_CD = points.canonical(units_CD)
-            gain_C = expected_improvement(*expected(units_CD), low_KM, high_KM)
+            mean_MC, std_MC, effort_C = expected(units_CD)
+            gain_C = expected_improvement(mean_MC, std_MC, low_KM, high_KM)
             for limit, zero in limits:
                 mean_1C, std_1C = limit(rows_of(points, units_CD))
                 gain_C *= ndtr((zero - mean_1C[0]) / std_1C[0])
-            _, effort_C = self._facts(points, units_CD)
             return gain_C / effort_C
 
         return best_candidates(
