@@ -21,13 +21,11 @@ from automtl.spec.domains import Domain, default
 from automtl.spec.knobs import slots
 from automtl.spec.schema import Spec
 
-__all__ = ["known_losses"]
+__all__ = ["make_known"]
 
 
-def known_losses(
-    spec: Spec, features: FeatureSchema, tasks: tuple[TaskSchema, ...]
-) -> Known | None:
-    """The objectives that `models.cost` counts; None if the spec has none of these."""
+def make_known(spec: Spec, features: FeatureSchema, tasks: tuple[TaskSchema, ...]) -> Known | None:
+    """Of a spec with objectives that `models.cost` counts, such as a model's size; else None."""
     objectives = spec.objective_list()
     places = tuple(m for m, one in enumerate(objectives) if one.name in CONFIGURED_COSTS)
     counted = [objectives[m] for m in places]

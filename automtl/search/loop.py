@@ -27,7 +27,7 @@ from automtl.errors import SearchFailedError
 from automtl.models.cost import costs
 from automtl.records import NewTrial, TrialRecord
 from automtl.search.assignment import Assignment
-from automtl.search.known import known_losses
+from automtl.search.known import make_known
 from automtl.search.ledger import Ledger
 from automtl.search.limits import Spent, device_s, share_used, used_up
 from automtl.search.plan import PlannedTrial, budget, due_trials, plan_trials
@@ -69,7 +69,7 @@ class SearchLoop:
         self._ledger, self._spec = ledger, spec
         self._features, self._tasks = features, tasks
         self._progress = progress or Silent()
-        self._sampler = Sampler(spec, known_losses(spec, features, tasks))
+        self._sampler = Sampler(spec, make_known(spec, features, tasks))
         self._plan = plan_trials(spec)
         self._budget = budget(spec)
         self._failed: list[int] = []  # in this process: what failed before may have been mended

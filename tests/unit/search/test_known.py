@@ -15,7 +15,7 @@ from support.fake_job import FEATURES, TASKS, fake_spec
 
 from automtl.models.cost import FREE_FIELDS, costs
 from automtl.search import sampler
-from automtl.search.known import known_losses
+from automtl.search.known import make_known
 from automtl.search.ledger import MemoryLedger
 from automtl.search.loop import SearchLoop
 from automtl.search.strategies.base import Known, SearchSpace
@@ -30,7 +30,7 @@ SPEC = fake_spec(
 
 
 def known_of(spec: Spec) -> Known:
-    known = known_losses(spec, FEATURES, TASKS)
+    known = make_known(spec, FEATURES, TASKS)
     assert known is not None
     return known
 
@@ -78,7 +78,7 @@ def test_a_pinned_family_need_not_be_in_the_space() -> None:
 
 
 def test_metrics_are_not_known() -> None:
-    assert known_losses(fake_spec(objectives=["click.auc"]), FEATURES, TASKS) is None
+    assert make_known(fake_spec(objectives=["click.auc"]), FEATURES, TASKS) is None
 
 
 def test_a_search_tells_its_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
