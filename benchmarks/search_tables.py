@@ -8,7 +8,7 @@ The tables (`tables.py`) hold every configuration, so the hypervolume of a searc
 exact one. Optuna's samplers run as shipped, through `ask` and `tell`; ours through their
 strategies, as a search drives them. The same table and the same seed make a pair; `slow` searchers
 run `--slow-seeds` of the seeds. With `--rungs` four workers train at a time and a trial is stopped
-at 1/9 or 1/3 of its training unless it is among the best third of those that came there (layers of
+at a third of its training unless it is among the best third of those that came there (layers of
 dominance, then hypervolume contributions); the budget counts full trainings, and only these count
 for the front. Raw values go to `--out` as they come, and what is there is not run again. Prints
 Markdown.

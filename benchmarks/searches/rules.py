@@ -108,9 +108,12 @@ RULES: Mapping[str, StoppingRule] = {
     "predicted end, 1/9": StoppingRule(kind="predicted", shares=(1 / 9,)),
     "predicted end, 1/27": StoppingRule(kind="predicted", shares=(1 / 27,)),
     "predicted end, 1/27 1/9 1/3": StoppingRule(kind="predicted", shares=(1 / 27, 1 / 9, 1 / 3)),
+    "ASHA, first metric, 1/3": StoppingRule(kind="first", shares=(1 / 3,)),
     "ASHA, first metric, 1/9 1/3": StoppingRule(kind="first", shares=(1 / 9, 1 / 3)),
+    "MOASHA as shipped, 1/3": StoppingRule(kind="shipped", shares=(1 / 3,)),
     "MOASHA as shipped, 1/9 1/3": StoppingRule(kind="shipped", shares=(1 / 9, 1 / 3)),
     "MOASHA as shipped, 1/27 1/9 1/3": StoppingRule(kind="shipped", shares=(1 / 27, 1 / 9, 1 / 3)),
+    "MOASHA as published, 1/3": StoppingRule(kind="published", shares=(1 / 3,)),
     "MOASHA as published, 1/9 1/3": StoppingRule(kind="published", shares=(1 / 9, 1 / 3)),
     "MOASHA as published, 1/27 1/9 1/3": StoppingRule(
         kind="published", shares=(1 / 27, 1 / 9, 1 / 3)
