@@ -18,9 +18,9 @@ MAX_GAUSSIAN = 400
 class Auto:
     """`gp`, from the points of `start`, until `MAX_GAUSSIAN` trials are known, then `tpe`.
 
-    Up to 120 trials `gp` found more of the front than every other strategy here, on few seeds.
-    The bound is a guess: `gp` keeps 200 trials, TPE learns from all, and nothing longer than 250
-    trials was measured.
+    Up to 190 trials, stopped ones counted, `gp` found more of the front than Optuna's TPE, NSGA-II
+    and random on each of six tables. The bound is a guess: `gp` keeps 200 evaluations, TPE learns
+    from all, and nothing longer than 250 trials was measured.
     """
 
     def __init__(
