@@ -36,15 +36,16 @@ from automtl.config import (
 from automtl.models.cost import costs
 from automtl.search.assignment import Assignment
 from automtl.search.executor import LocalExecutor
+from automtl.search.fidelity import asked_rungs
 from automtl.search.home import HERE, Home
 from automtl.search.loop import SearchLoop
 from automtl.search.sampler import Sampler
-from automtl.spec.schema import Spec
+from automtl.spec.schema import SearchSpec, Spec
 from automtl.study import Study
 
 MARKS = (100, 500, 1_000, 2_000)
 WINDOW = 20  # trials over which times are averaged
-RUNGS = (1 / 3, 1.0)  # as in a search that asks for none
+RUNGS = (*asked_rungs(SearchSpec()), 1.0)  # those of a search that says nothing of rungs
 FEATURES = FeatureSchema(
     tables=(Table(name="user", num_rows=1000),),
     categorical=(CategoricalFeature(name="user", table="user"),),

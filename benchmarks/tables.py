@@ -19,13 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from automtl import pareto
+from automtl.search.fidelity import asked_rungs
 from automtl.spec.domains import Choice, Domain, IntRange
+from automtl.spec.schema import SearchSpec
 
 __all__ = ["TABLES", "Table", "load", "share_of_front"]
 
 Floats = npt.NDArray[np.float64]
 
-RUNGS = (1 / 3,)  # those of a search that asks for none
+RUNGS = asked_rungs(SearchSpec())  # those of a search that says nothing of rungs
 TABLES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "NAS-Bench-201 cifar100: accuracy, latency": (
         "NASBench201",

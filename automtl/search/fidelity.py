@@ -14,9 +14,9 @@ import numpy as np
 from automtl.config import TaskSchema
 from automtl.data.cache import Rows
 from automtl.spec.domains import largest
-from automtl.spec.schema import Spec
+from automtl.spec.schema import SearchSpec, Spec
 
-__all__ = ["MIN_POSITIVES", "Ladder", "count_positives", "make_ladder"]
+__all__ = ["MIN_POSITIVES", "Ladder", "asked_rungs", "count_positives", "make_ladder"]
 
 MIN_POSITIVES = 200  # of the rarest task, seen in training before a trial is judged
 
@@ -30,14 +30,20 @@ class Ladder:
     why: str = ""
 
 
+def asked_rungs(search: SearchSpec) -> tuple[float, ...]:
+    """In epochs, rising: below the longest trial's each rung has 1/eta of the examples of the
+    next."""
+    longest = float(largest(search.epochs))
+    return tuple(longest / search.eta**power for power in reversed(range(1, search.rungs)))
+
+
 def make_ladder(spec: Spec, positives: dict[str, int]) -> Ladder:
     """The rungs of a search over rows with so many train positives a task (`count_positives`).
 
-    Below the longest trial's epochs each rung has 1/eta of the examples of the next. A rung at
-    which a trial has seen fewer than MIN_POSITIVES of the rarest task is left out.
+    Of those that are asked for, one at which a trial has seen fewer than MIN_POSITIVES of the
+    rarest task is left out.
     """
-    longest = float(largest(spec.search.epochs))
-    asked = [longest / spec.search.eta**power for power in reversed(range(1, spec.search.rungs))]
+    asked = asked_rungs(spec.search)
     rarest = min(positives, key=lambda name: positives[name])
     rungs = tuple(epochs for epochs in asked if epochs * positives[rarest] >= MIN_POSITIVES)
     if len(rungs) == len(asked):

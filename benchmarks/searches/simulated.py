@@ -19,12 +19,13 @@ from automtl.records import FIRST_REFERENCE, NewTrial, TrialRecord
 from automtl.search import loop as loop_module
 from automtl.search import sampler as sampler_module
 from automtl.search.assignment import Assignment
+from automtl.search.fidelity import asked_rungs
 from automtl.search.ledger import MemoryLedger
 from automtl.search.loop import SearchLoop
 from automtl.search.plan import PlannedTrial, plan_trials
 from automtl.search.simulate import SimulatedExecutor
 from automtl.space import sample
-from automtl.spec.domains import Choice, Domain, FloatRange, IntRange
+from automtl.spec.domains import Choice, Domain, FloatRange, IntRange, largest
 from automtl.spec.schema import Spec
 from searches.elsewhere import by_chance, learnt_elsewhere
 from searches.foretold import Foretelling, Foretold
@@ -177,11 +178,9 @@ def ours(
     or with what the other data sets taught; `until_s` cuts it off."""
     executor = SimulatedExecutor(num_workers=num_workers)
     ledger = _Ledger(judged, spec, clock=executor.clock)
-    longest = 1.0 * spec.search.epochs.value  # a fixed knob in the specs at hand
-    if shares is None:
-        powers = reversed(range(1, spec.search.rungs))
-        shares = tuple(1 / spec.search.eta**power for power in powers)
-    rungs = tuple(longest * share for share in shares)
+    rungs = asked_rungs(spec.search)
+    if shares is not None:
+        rungs = tuple(float(largest(spec.search.epochs)) * share for share in shares)
     begun = by_chance() if begun_by_chance else learnt_elsewhere(spec.name)
     with begun, _planned(PLANS[plan]), _judging(spec, foretelling):
         loop = _CutLoop(ledger, spec, until_s, features=features, tasks=tasks, clock=executor.clock)
