@@ -13,6 +13,8 @@ import io
 import math
 import os
 from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +25,7 @@ import numpy.typing as npt
 __all__ = ["ArrayWriter", "Section", "reserve"]
 
 BLOCK = 2 << 20  # a large page
+SYNC_BYTES = 64 << 20  # of a file that the disk is told to write at once
 MOST_PARTS = 512  # that one call writes: IOV_MAX is 1024
 CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
@@ -42,12 +45,12 @@ class ArrayWriter:
         np.lib.format.write_array_header_1_0(header, described)
         self._start = len(header.getvalue())
         self._sections: list[Section] = []
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        self._file = _File(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
         try:
-            os.pwrite(self._file, header.getbuffer(), 0)
-            reserve(self._file, self._start + shape[0] * self._row_bytes)
+            os.pwrite(self._file.number, header.getbuffer(), 0)
+            reserve(self._file.number, self._start + shape[0] * self._row_bytes)
         except OSError:
-            os.close(self._file)
+            self._file.close()
             raise
 
     def section(self, row: int) -> Section:
@@ -69,9 +72,44 @@ class ArrayWriter:
             if failed is None:
                 for section in self._sections:
                     section.flush()
-                os.fsync(self._file)
+                self._file.finish()
         finally:
-            os.close(self._file)
+            self._file.close()
+
+
+class _File:
+    """An open file. The disk is told to write what is in it while more is made, so that there is
+    little to wait for at the end."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="syncing")
+        self._job: Future[None] | None = None
+        self._num_waiting = 0
+
+    def write(self, parts: Sequence[memoryview], at: int) -> int:
+        """Writes from byte `at` on; how many bytes it wrote, which may be fewer."""
+        num_written = os.pwritev(self.number, parts, at)
+        self._num_waiting += num_written
+        if self._num_waiting >= SYNC_BYTES and (self._job is None or self._job.done()):
+            self._check()
+            self._job = self._thread.submit(os.fdatasync, self.number)
+            self._num_waiting = 0
+        return num_written
+
+    def finish(self) -> None:
+        """Waits until all is on the disk. OSError where something could not be written, at any
+        time: the system says it once."""
+        self._check()
+        os.fsync(self.number)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True)
+        os.close(self.number)
+
+    def _check(self) -> None:
+        if self._job is not None:
+            self._job.result()
 
 
 class Section:
@@ -79,7 +117,7 @@ class Section:
     be written to any more."""
 
     def __init__(
-        self, file: int, dtype: np.dtype[Any], row_shape: tuple[int, ...], start: int
+        self, file: _File, dtype: np.dtype[Any], row_shape: tuple[int, ...], start: int
     ) -> None:
         self._file, self._dtype, self._row_shape = file, dtype, row_shape
         self._written = self._end = start
@@ -101,7 +139,7 @@ class Section:
 
     def _write_until(self, end: int) -> None:
         while self._written < end:
-            num_written = os.pwritev(self._file, self._next(end - self._written), self._written)
+            num_written = self._file.write(self._next(end - self._written), self._written)
             self._written += num_written
             while num_written:
                 part = self._waiting.popleft()

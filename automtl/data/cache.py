@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automtl.config import FeatureSchema, TaskSchema, TrainedOn, from_jsonable, to_jsonable
-from automtl.data.files import open_bytes, size_of, stamp
+from automtl.data.files import stamp
+from automtl.data.fingerprint import hashing
 from automtl.data.only_one import only_one
 from automtl.data.paths import cache_root
 from automtl.errors import DataError
@@ -68,7 +69,6 @@ ARRAYS = {
 }
 OURS_ASIDE = re.compile(r"\.[0-9a-f]{16}(\.[0-9a-f]{8}){1,2}")
 MAX_HEADER_BYTES = 256  # before the values of an .npy file
-DIGEST_BLOCK = 1 << 20  # bytes
 ABANDONED_AFTER_S = 24 * 3600.0
 
 
@@ -298,21 +298,6 @@ def _key(spec: Spec, source: Source | None = None, trained_on: TrainedOn = "trai
     return _digest(spec, [stamp(file) for file in spec.data_files()], trained_on)
 
 
-def _fingerprint(spec: Spec, report: Report, trained_on: TrainedOn) -> str:
-    """What the rows are, wherever the files lie: a file counts by its content."""
-    files, digests, done = spec.data_files(), [], 0
-    total = sum(size_of(file) for file in files)
-    for file in files:
-        digest = hashlib.sha256()  # which processors of today have instructions for
-        with open_bytes(file) as stream:
-            while block := stream.read(DIGEST_BLOCK):
-                digest.update(block)
-                done += len(block)
-                report(HASHING, min(1.0, done / max(1, total)), 0)
-        digests.append(digest.hexdigest())
-    return _digest(spec, digests, trained_on)
-
-
 def _digest(spec: Spec, files: Sequence[object], trained_on: TrainedOn) -> str:
     depends_on = {
         "version": CACHE_VERSION,
@@ -334,13 +319,16 @@ def _build(
 ) -> None:
     from automtl.data.build import encode_rows  # polars: only who encodes pays for it
 
-    encoded = encode_rows(
-        spec, directory, ARRAYS, source=source, report=report, trained_on=trained_on
-    )
-    encoded.encoder.save(directory / "encoder")
+    files = spec.data_files() if source is None else []
+    with hashing(files) as hashes:
+        encoded = encode_rows(
+            spec, directory, ARRAYS, source=source, report=report, trained_on=trained_on
+        )
+        encoded.encoder.save(directory / "encoder")
+        contents = hashes.result(lambda share: report(HASHING, share, 0))
     meta = {
         # a frame's key is of its content already
-        "fingerprint": key if source is not None else _fingerprint(spec, report, trained_on),
+        "fingerprint": key if source is not None else _digest(spec, contents, trained_on),
         "trained_on": trained_on,
         "num_rows": encoded.num_rows,
         "num_read": encoded.num_read,

@@ -18,6 +18,7 @@ from typing import IO
 import pyarrow as pa
 from pyarrow import ipc
 
+from automtl.data.ahead import ahead
 from automtl.data.arrays import reserve
 from automtl.data.batch import Batch, Shared
 from automtl.data.compact import Compact, Uses, places_of
@@ -77,10 +78,10 @@ class _Spool:
         self.is_full = False
 
     def fill(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches, each written before it is handed on."""
+        """The batches, each written before it is handed on, while the next one is read."""
         with ExitStack() as stack:
             schemas: tuple[pa.Schema, pa.Schema] | None = None
-            for read in batches:
+            for read in ahead(batches):
                 batch = self._compact.parsed(read)
                 if batch.height:
                     rows = self._compact.narrowed(batch)

@@ -372,6 +372,21 @@ def test_what_the_system_writes_in_part_is_written_on(tmp_path, monkeypatch):
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), whole)
 
 
+def test_what_the_disk_could_not_write_meanwhile_is_told_at_the_end(tmp_path, monkeypatch):
+    """The system says it once: who asks again is told that all is well."""
+
+    def fails(_):
+        raise OSError(errno.EIO, "the disk")
+
+    monkeypatch.setattr(arrays, "SYNC_BYTES", 1)
+    monkeypatch.setattr(os, "fdatasync", fails)
+    with (
+        pytest.raises(OSError, match="the disk"),
+        ArrayWriter(tmp_path / "a.npy", "int32", (9,)) as writer,
+    ):
+        writer.section(0).write(np.arange(9, dtype=np.int32))
+
+
 def test_items_come_in_order_and_an_error_comes_where_it_happened():
     def items():
         yield from range(3)
