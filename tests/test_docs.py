@@ -14,7 +14,8 @@ import typer
 from support.documents import DOCUMENTS, ROOT, anchors, blocks, commands, links
 from typer.main import get_command
 
-from automtl import cli, errors
+from automtl import errors
+from automtl.cli.app import app
 from automtl.fusion.parse import parse
 from automtl.spec.load import parse_document
 from automtl.spec.schema import Spec
@@ -94,7 +95,7 @@ def test_commands_are_those_of_the_command_line(path):
 
 def parse_command(words):
     """Reads the arguments and options of a command or sub-command, and calls nothing."""
-    command = get_command(cli.app)
+    command = get_command(app)
     while words and words[0] in getattr(command, "commands", {}):
         command, *words = command.commands[words[0]], *words[1:]
     if hasattr(command, "commands") and words and words[0][0] != "-":

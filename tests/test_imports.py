@@ -13,7 +13,7 @@ SPEC = ROOT / "search_spaces" / "synthetic.yaml"
 
 PROGRAM = """
 import sys
-from automtl.cli import main
+from automtl.cli.app import main
 try:
     main({arguments!r})
 except SystemExit as end:

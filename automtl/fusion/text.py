@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from automtl.analysis import text
 from automtl.analysis.interval import Interval
-from automtl.console import aligned, rows_text
 from automtl.fusion.expression import shown
 from automtl.fusion.fuse import Fusion
 from automtl.fusion.intervals import NUM_RESAMPLES
+from automtl.terminal.console import aligned, rows_text
 
 __all__ = ["fusion_text"]
 

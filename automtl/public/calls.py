@@ -11,12 +11,12 @@ from automtl.config import TrainedOn
 from automtl.export.bundle import Bundle
 from automtl.export.final import Places, train_and_export
 from automtl.final.run import CHECKPOINT_S, run_training
-from automtl.progress_line import progress
 from automtl.public.load import load
 from automtl.public.spec import SpecLike, as_spec
 from automtl.public.study import Study
 from automtl.search.run import run_search
-from automtl.train_line import TrainLine
+from automtl.terminal.progress_line import progress
+from automtl.terminal.train_line import TrainLine
 
 __all__ = ["search", "train"]
 

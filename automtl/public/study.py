@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from automtl.analysis.confirmed_frame import confirmed_frame
 from automtl.analysis.frames import evaluations_frame, trials_frame
 from automtl.confirm.run import run_confirm
-from automtl.confirm_line import ConfirmLine
-from automtl.console import front_table
 from automtl.export.bundle import Bundle
 from automtl.export.inside import look_inside
 from automtl.export.pick import pick as pick_trial
@@ -19,6 +17,8 @@ from automtl.report.named import FIGURES, named_figure
 from automtl.report.page import write_report
 from automtl.spec.schema import ConfirmSpec, Spec
 from automtl.study import Study as StudyOnDisk
+from automtl.terminal.confirm_line import ConfirmLine
+from automtl.terminal.console import front_table
 
 if TYPE_CHECKING:
     import pandas as pd

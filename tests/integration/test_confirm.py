@@ -13,7 +13,7 @@ from support.inside import make_inside
 from support.shop import write_shop
 
 from automtl.analysis.inside import read_inside, wanted, write_inside
-from automtl.cli import main
+from automtl.cli.app import main
 from automtl.confirm.run import run_confirm
 from automtl.confirmed import kept_run, read_confirmation
 from automtl.errors import DataError

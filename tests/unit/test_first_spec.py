@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from automtl import cli
+from automtl.cli.app import main
 from automtl.data.synthetic import impressions
 from automtl.errors import DataError, RunError, SpecError, UserError
 from automtl.first_spec import write_spec
@@ -149,7 +149,7 @@ def test_the_command_says_what_is_missing(tmp_path, capsys):
     (tmp_path / "rows.csv").write_text(TIMES_AND_IDS)
     path = tmp_path / "spec.yaml"
     with pytest.raises(SystemExit) as end:
-        cli.main(["init", str(path), "--data", str(tmp_path / "rows.csv")])
+        main(["init", str(path), "--data", str(tmp_path / "rows.csv")])
     assert end.value.code in (None, 0)
     wrote, missing, next_ = capsys.readouterr().out.splitlines()
     assert (wrote, next_) == (f"wrote {path}", f"next: automtl validate {path}")

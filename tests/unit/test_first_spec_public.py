@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import public_sets
 
-from automtl import cli
+from automtl.cli.app import main
 from automtl.data.preview import preview
 from automtl.errors import SpecError, UserError
 from automtl.first_spec import has_header, write_spec
@@ -207,7 +207,7 @@ def test_what_is_seen_stands_in_the_spec_and_the_command_line_validates_it(tmp_p
     path = str(tmp_path / "spec.yaml")
     for arguments in (["init", path, "--data", str(tmp_path / "rows.parquet")], ["validate", path]):
         with pytest.raises(SystemExit) as end:
-            cli.main(arguments)
+            main(arguments)
         assert end.value.code in (None, 0), capsys.readouterr().err
     assert "in all 8,000 rows: please check" in (tmp_path / "spec.yaml").read_text()
 

@@ -22,7 +22,7 @@ from support.raw_sets import (
     write_kuairand,
 )
 
-from automtl.cli import main
+from automtl.cli.app import main
 from automtl.data.cache import open_data
 from automtl.data.sets import ali_ccp
 from automtl.data.sets.kuairand import schema

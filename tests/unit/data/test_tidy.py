@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from support.data_spec import make_spec
 
-from automtl import cli
+from automtl.cli.app import main
 from automtl.data.cache import find_cached, open_data
 from automtl.data.tidy import cache_entries, remove_cache
 
@@ -27,7 +27,7 @@ def spec(tmp_path, monkeypatch):
 
 def clean(capsys, *options):
     with pytest.raises(SystemExit) as stopped:
-        cli.main(["data", "clean", *options])
+        main(["data", "clean", *options])
     assert not stopped.value.code
     return capsys.readouterr().out
 

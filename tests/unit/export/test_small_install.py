@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from automtl import __all__ as public
-from automtl.cli import app
+from automtl.cli.app import app
 from automtl.export.predict import predict_file
 from automtl.extras import EXTRAS
 
@@ -26,7 +26,7 @@ sys.modules.update(dict.fromkeys({LACKING!r}))
 
 COMMANDS = """
 import contextlib, io, json
-from automtl.cli import main
+from automtl.cli.app import main
 
 said = {}
 for arguments in json.loads(sys.argv[1]):

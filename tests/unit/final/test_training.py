@@ -19,7 +19,7 @@ from automtl.fusion.source import open_source
 from automtl.search.run import run_search
 from automtl.spec.load import load_spec
 from automtl.study import Study
-from automtl.train_text import training_text
+from automtl.terminal.train_text import training_text
 from automtl.training.step import Stepper
 
 FIXED = (

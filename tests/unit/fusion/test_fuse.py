@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from automtl import cli
+from automtl.cli.app import main
 from automtl.errors import BundleError, DataError, RunError, ScoreError
 from automtl.export.bundle import Bundle
 from automtl.fusion import fuse as module
@@ -267,7 +267,7 @@ def run(capsys):
 
     def call(*arguments):
         with pytest.raises(SystemExit) as end:
-            cli.main([str(one) for one in arguments])
+            main([str(one) for one in arguments])
         return (end.value.code or 0, *capsys.readouterr())
 
     return call

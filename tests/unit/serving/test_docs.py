@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from automtl.cli import main
+from automtl.cli.app import main
 
 TEXT = (Path(__file__).parents[3] / "docs" / "serving.md").read_text()
 COMMANDS = re.findall(r"automtl (predict|serve) ([^\n]*)", TEXT)

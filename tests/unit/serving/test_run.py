@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from automtl.cli import main
+from automtl.cli.app import main
 from automtl.errors import UserError
 from automtl.serving.run import bind, check_address
 
 # the service, slow enough to be stopped while it scores
 PROGRAM = """
 import sys, time
-from automtl.cli import main
+from automtl.cli.app import main
 from automtl.serving import scorer
 
 score_rows = scorer.score_rows

@@ -1,10 +1,10 @@
-"""`automtl doctor`: registered by `cli.py`, which says what all commands keep to."""
+"""`automtl doctor`: what is wrong with the rows of a spec."""
 
 from __future__ import annotations
 
 import typer
 
-from automtl.cli_options import NO, AsJson, Overrides, SpecPath, Workers, json_text
+from automtl.cli.options import NO, AsJson, Overrides, SpecPath, Workers, json_text
 
 __all__ = ["doctor"]
 
@@ -16,13 +16,13 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Find what is wrong with the rows, and time a search over them."""
-    from automtl import console
     from automtl.data.cache import open_data
     from automtl.doctor.checkup import examine
-    from automtl.doctor_text import checkup_text
-    from automtl.rows_line import PATIENCE_S, RowsLine
     from automtl.search.dry_run import dry_run
     from automtl.spec.load import load_spec
+    from automtl.terminal import console
+    from automtl.terminal.doctor_text import checkup_text
+    from automtl.terminal.rows_line import PATIENCE_S, RowsLine
 
     loaded = load_spec(spec, overrides=overrides or ())
     with RowsLine(patience_s=PATIENCE_S) as line:

@@ -8,8 +8,8 @@ from support.golden import check
 from support.planned import PLANNED
 from support.sick import FEATURES, checkup, healthy
 
-from automtl import cli
-from automtl.doctor_text import checkup_text
+from automtl.cli.app import main
+from automtl.terminal.doctor_text import checkup_text
 
 SPEC = """\
 version: 1
@@ -74,7 +74,7 @@ def doctor(tmp_path, monkeypatch, capsys):
         frame.write_parquet(tmp_path / "rows.parquet")
         (tmp_path / "spec.yaml").write_text(spec)
         with pytest.raises(SystemExit) as end:
-            cli.main(["doctor", str(tmp_path / "spec.yaml"), *arguments])
+            main(["doctor", str(tmp_path / "spec.yaml"), *arguments])
         return end.value.code or 0, capsys.readouterr().out
 
     return call
@@ -110,7 +110,7 @@ def test_a_search_over_a_leak_does_not_start(doctor, tmp_path, capsys):
     doctor(healthy().with_columns(tag=pl.col("click")))
     run = tmp_path / "run"
     with pytest.raises(SystemExit) as end:
-        cli.main(["search", str(tmp_path / "spec.yaml"), "--executor", "local", "--out", str(run)])
+        main(["search", str(tmp_path / "spec.yaml"), "--executor", "local", "--out", str(run)])
     assert end.value.code == 2
     assert "tells click without an exception" in capsys.readouterr().err
     assert not run.exists()

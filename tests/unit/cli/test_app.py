@@ -12,7 +12,7 @@ import pytest
 from support.golden import check
 from support.study import make_study
 
-from automtl import cli
+from automtl.cli.app import main
 from automtl.errors import DataError, RunError, SearchFailedError
 
 SPEC = """\
@@ -50,7 +50,7 @@ def run(capsys):
 
     def call(*arguments):
         with pytest.raises(SystemExit) as end:
-            cli.main(arguments)
+            main(arguments)
         code = end.value.code
         return (0 if code is None else code, *capsys.readouterr())
 
@@ -425,7 +425,7 @@ def test_a_reader_that_leaves_is_no_error(monkeypatch, study):
     monkeypatch.setattr("sys.stdout", Gone())
     monkeypatch.setattr("os.dup2", lambda *files: replaced.append(files[1]))
     with pytest.raises(SystemExit) as end:
-        cli.main(["pareto", "RUN"])
+        main(["pareto", "RUN"])
     assert end.value.code == 0
     assert replaced == [99]
 

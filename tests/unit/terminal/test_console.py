@@ -5,7 +5,7 @@ from support.golden import check
 from support.planned import PLANNED
 from support.study import StudyOfRecords, make_spec, make_study
 
-from automtl import console
+from automtl.terminal import console
 
 
 class Terminal(io.StringIO):

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, TextIO
 
 from automtl.analysis import text
 from automtl.config import Objective
-from automtl.console import is_terminal, rejected_text
-from automtl.moving_line import MovingLine
 from automtl.search.estimate import done_epochs, make_schedule, most_reruns, remaining_epochs
 from automtl.search.fidelity import Ladder
 from automtl.search.limits import device_s
@@ -18,6 +16,8 @@ from automtl.search.plan import num_exempt, plan_trials
 from automtl.search.progress import Progress
 from automtl.spec.domains import largest
 from automtl.spec.schema import Spec
+from automtl.terminal.console import is_terminal, rejected_text
+from automtl.terminal.moving_line import MovingLine
 
 if TYPE_CHECKING:
     from automtl.study import Study, TrialRecord

@@ -7,8 +7,8 @@ from typing import TextIO
 
 from automtl.data.cache import EncodedData
 from automtl.records import TrialRecord
-from automtl.runs_line import RunsLine
 from automtl.study import Study
+from automtl.terminal.runs_line import RunsLine
 
 __all__ = ["TrainLine"]
 

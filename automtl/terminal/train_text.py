@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from automtl.analysis import text
 from automtl.confirmed import Measure
-from automtl.console import aligned
+from automtl.terminal.console import aligned
 
 if TYPE_CHECKING:
     from automtl.final.result import Training

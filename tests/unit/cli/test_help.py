@@ -1,7 +1,7 @@
 """What `--help` says of every command, kept as files: the walk finds new commands by itself.
 
-`UPDATE_GOLDEN=1 pytest tests/unit/test_help.py` writes `tests/golden/help/` anew; the diff is then
-read like any other.
+`UPDATE_GOLDEN=1 pytest tests/unit/cli/test_help.py` writes `tests/golden/help/` anew; the diff is
+then read like any other.
 """
 
 import os
@@ -11,7 +11,7 @@ import pytest
 from support.golden import FOLDER, check
 from typer.main import get_command
 
-from automtl import cli
+from automtl.cli.app import app, main
 
 HELP = FOLDER / "help"
 
@@ -24,7 +24,7 @@ def walk(command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...],
             yield from walk(below, (*path, name))
 
 
-COMMANDS = dict(walk(get_command(cli.app)))
+COMMANDS = dict(walk(get_command(app)))
 
 
 def file_name(command: tuple[str, ...]) -> str:
@@ -35,7 +35,7 @@ def file_name(command: tuple[str, ...]) -> str:
 def test_help(command, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as end:
-        cli.main([*command, "--help"])
+        main([*command, "--help"])
     out, err = capsys.readouterr()
     assert (end.value.code or 0, err) == (0, "")
     check(f"help/{file_name(command)}", out)

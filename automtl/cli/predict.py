@@ -1,4 +1,4 @@
-"""`automtl predict`: registered by `cli.py`, which says what all commands keep to."""
+"""`automtl predict`: the rows of a file, scored by a bundle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from automtl.cli_options import AsJson, Engine, json_text
+from automtl.cli.options import AsJson, Engine, json_text
 
 __all__ = ["predict"]
 
@@ -40,10 +40,10 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Score raw rows with an exported model."""
-    from automtl import console
     from automtl.config import to_jsonable
     from automtl.export.predict import predict_file
-    from automtl.rows_line import PATIENCE_S, RowsLine
+    from automtl.terminal import console
+    from automtl.terminal.rows_line import PATIENCE_S, RowsLine
 
     fused = None
     if score is not None:

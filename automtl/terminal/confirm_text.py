@@ -9,7 +9,7 @@ from automtl.analysis import text
 from automtl.analysis.verdicts import gap, outside_verdict, verdicts
 from automtl.config import Objective
 from automtl.confirmed import Confirmation, ConfirmedModel, Measure, confirmed_knee
-from automtl.console import aligned
+from automtl.terminal.console import aligned
 
 if TYPE_CHECKING:
     from automtl.study import Study

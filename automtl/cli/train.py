@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from automtl.cli_options import (
+from automtl.cli.options import (
     INTERRUPTED,
     Address,
     AsJson,
@@ -60,14 +60,14 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train one configuration for use, on train and valid rows."""
-    from automtl import console
     from automtl.config import to_jsonable
     from automtl.export.final import Places, train_and_export
     from automtl.final.run import run_training
-    from automtl.rows_line import PATIENCE_S, RowsLine
     from automtl.spec.load import load_spec
-    from automtl.train_line import TrainLine
-    from automtl.train_text import training_text
+    from automtl.terminal import console
+    from automtl.terminal.rows_line import PATIENCE_S, RowsLine
+    from automtl.terminal.train_line import TrainLine
+    from automtl.terminal.train_text import training_text
 
     spec = load_spec(config, overrides=overrides or ())
     places = Places.of(spec.name, out=out, to=bundle)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import TextIO
 
 from automtl.analysis import text
-from automtl.console import is_terminal
-from automtl.moving_line import MovingLine
-from automtl.progress_line import bar
 from automtl.records import TrialRecord
+from automtl.terminal.console import is_terminal
+from automtl.terminal.moving_line import MovingLine
+from automtl.terminal.progress_line import bar
 
 __all__ = ["RunsLine"]
 

@@ -1,4 +1,4 @@
-"""`automtl serve`: registered by `cli.py`, which says what all commands keep to."""
+"""`automtl serve`: a bundle over HTTP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from automtl.cli_options import Engine
+from automtl.cli.options import Engine
 
 __all__ = ["serve"]
 
@@ -40,10 +40,10 @@ def serve(
     engine: Engine = "auto",
 ) -> None:
     """Score rows over HTTP; it has no authentication of its own."""
-    from automtl import console
     from automtl.extras import require
     from automtl.serving.run import bind, check_address
     from automtl.serving.run import serve as serve_app
+    from automtl.terminal import console
 
     check_address(host, allow_remote=allow_remote)
     require("serve", needed_by="automtl serve")

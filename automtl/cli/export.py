@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from automtl.cli_options import AsJson, RunPath, json_text
+from automtl.cli.options import AsJson, RunPath, json_text
 
 __all__ = ["export"]
 
@@ -34,11 +34,11 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write one trial as a model that can be served."""
-    from automtl import console
     from automtl.export.pick import pick
     from automtl.export.write import export_bundle
-    from automtl.rows_line import PATIENCE_S, RowsLine
     from automtl.study import Study
+    from automtl.terminal import console
+    from automtl.terminal.rows_line import PATIENCE_S, RowsLine
     from automtl.tracking.afterwards import track_bundle
 
     study = Study.open(run)

@@ -1,4 +1,4 @@
-"""`automtl completion`: tab completion for shells. Registered by `cli.py`, like other commands."""
+"""`automtl completion`: tab completion for shells."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def completion(
     """Print a script with which a shell completes commands."""
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
-    from automtl import console
+    from automtl.terminal import console
 
     console.emit(get_completion_script(prog_name="automtl", complete_var=VARIABLE, shell=shell))
 

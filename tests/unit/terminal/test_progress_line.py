@@ -7,7 +7,10 @@ import re
 import pytest
 from support.study import StudyOfRecords, make_record, make_spec, make_study
 
-from automtl.progress_line import (
+from automtl.records import is_judged
+from automtl.search.fidelity import Ladder
+from automtl.spec.schema import Spec
+from automtl.terminal.progress_line import (
     LineProgress,
     LiveProgress,
     Pace,
@@ -17,9 +20,6 @@ from automtl.progress_line import (
     standing,
     trial_line,
 )
-from automtl.records import is_judged
-from automtl.search.fidelity import Ladder
-from automtl.spec.schema import Spec
 
 LADDER = Ladder(rungs=(1 / 9, 1 / 3))
 

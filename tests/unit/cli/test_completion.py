@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from automtl import cli
+from automtl.cli.app import main
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -16,7 +16,7 @@ def call(capsys):
 
     def run(*arguments):
         with pytest.raises(SystemExit) as end:
-            cli.main(arguments)
+            main(arguments)
         return end.value.code or 0, capsys.readouterr().out
 
     return run

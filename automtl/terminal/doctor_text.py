@@ -8,11 +8,19 @@ import textwrap
 from collections.abc import Iterator
 
 from automtl.analysis import text
-from automtl.console import DIM, PLAIN, aligned, is_colored, is_terminal, rows_text, time_text
 from automtl.doctor.checkup import Checkup
 from automtl.doctor.finding import SEVERITIES, Finding
 from automtl.doctor.labels import LabelCounts
 from automtl.search.dry_run import DryRun
+from automtl.terminal.console import (
+    DIM,
+    PLAIN,
+    aligned,
+    is_colored,
+    is_terminal,
+    rows_text,
+    time_text,
+)
 
 __all__ = ["checkup_text"]
 

@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import TextIO
 
 from automtl.analysis import text
-from automtl.console import is_terminal
 from automtl.data.cache import DONE
-from automtl.moving_line import MovingLine
+from automtl.terminal.console import is_terminal
+from automtl.terminal.moving_line import MovingLine
 
 __all__ = ["PATIENCE_S", "RowsLine"]
 

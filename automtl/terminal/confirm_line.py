@@ -6,7 +6,7 @@ from typing import TextIO
 
 from automtl.confirm.candidates import Selection
 from automtl.records import TrialRecord
-from automtl.runs_line import RunsLine
+from automtl.terminal.runs_line import RunsLine
 
 __all__ = ["ConfirmLine"]
 

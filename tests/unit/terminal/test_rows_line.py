@@ -5,7 +5,7 @@ import io
 import pytest
 
 from automtl.data.cache import DONE, WAITING
-from automtl.rows_line import RowsLine
+from automtl.terminal.rows_line import RowsLine
 
 
 class Terminal(io.StringIO):

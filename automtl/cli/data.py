@@ -1,4 +1,4 @@
-"""`automtl data …`: the commands about rows. Like `cli.py`, each imports what it needs itself."""
+"""`automtl data …`: the commands about rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from automtl.cli_options import AsJson, json_text
+from automtl.cli.options import AsJson, json_text
 from automtl.data.sets.registry import DEFAULT_OUT, SETS, public_set
 
 __all__ = ["app"]
@@ -37,9 +37,9 @@ def prepare(
     as_json: AsJson = False,
 ) -> None:
     """Turn a public data set, as published, into Parquet for a spec."""
-    from automtl import console
     from automtl.data.sets.prepare import prepare as prepare_set
-    from automtl.rows_line import RowsLine
+    from automtl.terminal import console
+    from automtl.terminal.rows_line import RowsLine
 
     which = public_set(name)
     with RowsLine() as line:
@@ -76,10 +76,10 @@ def clean(
     as_json: AsJson = False,
 ) -> None:
     """List the caches of encoded rows, or remove them."""
-    from automtl import console
     from automtl.data.paths import cache_root
     from automtl.data.tidy import cache_entries, remove_cache
     from automtl.spec.load import load_spec
+    from automtl.terminal import console
 
     now, root = time.time(), cache_root(None if spec is None else load_spec(spec).cache_dir())
     entries = [one for one in cache_entries(root) if now - one.made_at >= days * DAY_S]
