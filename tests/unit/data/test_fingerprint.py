@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import uuid
 
 import pytest
 
@@ -33,6 +34,18 @@ def test_a_file_that_is_gone_is_told_to_who_asks(files):
     files[1].unlink()
     with pytest.raises(DataError, match=r"5\.csv"), hashing(files) as hashes:
         hashes.result(lambda _: None)
+
+
+def test_what_lies_at_a_url_is_not_touched_while_others_read_it():
+    fsspec = pytest.importorskip("fsspec")
+    url = f"memory://{uuid.uuid4().hex}"
+    with fsspec.open(url, "wb") as file:
+        file.write(b"12345678")
+    with hashing([url]) as hashes, fsspec.open(url, "rb") as file:
+        assert file.read(4) == b"1234"
+        assert file.read(4) == b"5678", "it has one place for all who have it open"
+        found = hashes.result(lambda _: None)
+    assert found == [hashlib.sha256(b"12345678").hexdigest()]
 
 
 def test_who_leaves_early_does_not_wait_for_the_rest(files, monkeypatch):
