@@ -20,6 +20,8 @@ from automtl.spec.problems import Problem, closest, invalid, problems_of, show
 
 __all__ = ["Block", "ByName", "plain"]
 
+COLLECTIONS = ("must be a list", "must be a mapping")  # how the rules of their types begin
+
 
 class Block(BaseModel):
     """A mapping of the spec. Its key names, types and defaults are its fields."""
@@ -48,7 +50,7 @@ class Block(BaseModel):
         except ValidationError as error:
             missing = {(name,) for name in cls.model_fields if name not in raw}
             found = [problem for problem in problems_of(error) if problem.loc not in missing]
-            raise invalid([*problems, *found]) from None
+            raise invalid([*problems, *(cls._of_nothing(one, raw) for one in found)]) from None
         if problems:
             raise invalid(problems)
         return block
@@ -64,8 +66,22 @@ class Block(BaseModel):
     def _missing_keys(cls, raw: Mapping[Any, Any]) -> Iterator[Problem]:
         for name, field in cls.model_fields.items():
             if field.is_required() and name not in raw:
-                example = show((field.examples or ["..."])[0])
-                yield Problem(loc=(name,), rule="is missing", hint=f"write {name}: {example}")
+                hint = f"write {cls._example_of(name)}"
+                yield Problem(loc=(name,), rule="is missing", hint=hint)
+
+    @classmethod
+    def _of_nothing(cls, problem: Problem, raw: Mapping[Any, Any]) -> Problem:
+        """What is said of a list or mapping of which only the key is there."""
+        key, *below = problem.loc or (None,)
+        if below or raw.get(key, ...) is not None or not problem.rule.startswith(COLLECTIONS):
+            return problem
+        is_needed = cls.model_fields[str(key)].is_required()
+        hint = f"write {cls._example_of(str(key))}" if is_needed else "fill it or leave it out"
+        return Problem(loc=problem.loc, rule="holds nothing", hint=hint)
+
+    @classmethod
+    def _example_of(cls, key: str) -> str:
+        return f"{key}: {show((cls.model_fields[key].examples or ['...'])[0])}"
 
 
 class ByName:

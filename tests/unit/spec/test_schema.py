@@ -82,6 +82,10 @@ def test_null_is_the_same_as_left_out_where_a_key_is_optional():
         ({"space.epochs": 2}, {"space.epochs": "unknown key; it belongs under search"}),
         ({"data": None}, {"data": "holds nothing; its keys: path, encoding, generate, where, "
           "split, categorical, numeric, sequence, time, dense, weight, cache"}),
+        ({"tasks": None}, {"tasks": "holds nothing; write tasks: {click: {label: is_click}}"}),
+        ({"space.sharing": None}, {"space.sharing": "holds nothing; write "
+          "sharing: [{family: shared_bottom}]"}),
+        ({"data.numeric": None}, {"data.numeric": "holds nothing; fill it or leave it out"}),
         ({"data.cache": "s3://bucket/rows"}, {"data.cache": "must be a directory, as rows are "
           "memory-mapped, not s3://bucket/rows"}),
         ({"trial": "cpu"}, {"trial": "must be a mapping, not cpu; its keys: device, precision, "
