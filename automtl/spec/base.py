@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from pydantic import (
@@ -16,11 +17,9 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from automtl.spec.problems import Problem, closest, invalid, problems_of, show
+from automtl.spec.problems import FILL, NOTHING, Problem, closest, invalid, problems_of, show
 
 __all__ = ["Block", "ByName", "plain"]
-
-COLLECTIONS = ("must be a list", "must be a mapping")  # how the rules of their types begin
 
 
 class Block(BaseModel):
@@ -41,7 +40,7 @@ class Block(BaseModel):
             return handler(raw)
         if not isinstance(raw, Mapping):
             keys = ", ".join(cls.model_fields)
-            rule = "holds nothing" if raw is None else f"must be a mapping, not {show(raw)}"
+            rule = NOTHING if raw is None else f"must be a mapping, not {show(raw)}"
             raise invalid([Problem(rule=rule, hint=f"its keys: {keys}")])
         problems = [*cls._unknown_keys(raw), *cls._missing_keys(raw)]
         try:
@@ -50,7 +49,7 @@ class Block(BaseModel):
         except ValidationError as error:
             missing = {(name,) for name in cls.model_fields if name not in raw}
             found = [problem for problem in problems_of(error) if problem.loc not in missing]
-            raise invalid([*problems, *(cls._of_nothing(one, raw) for one in found)]) from None
+            raise invalid([*problems, *map(cls._with_example, found)]) from None
         if problems:
             raise invalid(problems)
         return block
@@ -70,14 +69,14 @@ class Block(BaseModel):
                 yield Problem(loc=(name,), rule="is missing", hint=hint)
 
     @classmethod
-    def _of_nothing(cls, problem: Problem, raw: Mapping[Any, Any]) -> Problem:
-        """What is said of a list or mapping of which only the key is there."""
-        key, *below = problem.loc or (None,)
-        if below or raw.get(key, ...) is not None or not problem.rule.startswith(COLLECTIONS):
+    def _with_example(cls, problem: Problem) -> Problem:
+        """Of a key that may not be left out what to write behind it."""
+        if problem.hint != FILL or len(problem.loc) != 1:
             return problem
-        is_needed = cls.model_fields[str(key)].is_required()
-        hint = f"write {cls._example_of(str(key))}" if is_needed else "fill it or leave it out"
-        return Problem(loc=problem.loc, rule="holds nothing", hint=hint)
+        name = str(problem.loc[0])
+        if not cls.model_fields[name].is_required():
+            return problem
+        return replace(problem, hint=f"write {cls._example_of(name)}")
 
     @classmethod
     def _example_of(cls, key: str) -> str:
@@ -125,6 +124,8 @@ def plain(value: Any) -> Any:
 def _named(raw: Any) -> Any:
     if isinstance(raw, Mapping):
         return {name: {} if block is None else block for name, block in raw.items()}
+    if raw is None:
+        raise invalid([Problem(rule=NOTHING, hint=FILL)])
     if not isinstance(raw, list | tuple):
         hint = f"write [{raw}]" if isinstance(raw, str) else ""
         rule = f"must be a list or a mapping of columns, not {show(raw)}"

@@ -13,7 +13,20 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-__all__ = ["BadValueError", "Loc", "Problem", "closest", "invalid", "problems_of", "show"]
+__all__ = [
+    "FILL",
+    "NOTHING",
+    "BadValueError",
+    "Loc",
+    "Problem",
+    "closest",
+    "invalid",
+    "problems_of",
+    "show",
+]
+
+NOTHING = "holds nothing"  # a key with nothing behind it
+FILL = "fill it or leave it out"
 
 Loc = tuple[str | int, ...]  # the way from the root to a value: keys and indices
 
@@ -90,6 +103,8 @@ def _problem(details: ErrorDetails) -> Problem:
     match details["type"]:
         case "problem":
             return Problem(loc=loc, **context)
+        case "tuple_type" | "list_type" | "dict_type" | "mapping_type" if given is None:
+            return Problem(loc=loc, rule=NOTHING, hint=FILL)
         case "tuple_type" | "list_type":
             hint = f"write [{show(given)}]" if isinstance(given, str) else "start each item with -"
             return Problem(loc=loc, rule=f"must be a list, not {show(given)}", hint=hint)
