@@ -33,6 +33,7 @@ EXTRAS: Mapping[Extra, tuple[str, ...]] = {
         "plotly",
         "moocore",
         "jinja2",
+        "numba",
     ),
     "serve": ("starlette", "uvicorn", "httptools"),
     "tensorboard": ("tensorboard",),

@@ -1,14 +1,17 @@
-"""The next item of an iterator is made in another thread while the last one is used."""
+"""Items of an iterator are made, or worked on, in other threads while earlier ones are used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
-__all__ = ["ahead"]
+__all__ = ["ahead", "mapped"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 END = object()
 
 
@@ -25,3 +28,22 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
             thread.shutdown(wait=True)
             if hasattr(items, "close"):
                 items.close()
+
+
+def mapped(function: Callable[[T], R], items: Iterator[T], *, num_threads: int) -> Iterator[R]:
+    """`function` of each item, in order; so many items are worked on at once, but the first by
+    itself: it may make what the others share."""
+    with suppress(StopIteration):
+        yield function(next(items))
+    with ThreadPoolExecutor(max_workers=num_threads) as threads:
+        coming = deque[Future[R]]()
+        try:
+            for item in items:
+                coming.append(threads.submit(function, item))
+                if len(coming) > num_threads:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            for future in coming:
+                future.cancel()

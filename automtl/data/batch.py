@@ -5,9 +5,8 @@ Shapes: N rows of the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,65 +21,16 @@ from automtl.data.arrow_types import (
     numpy_floats,
     numpy_numbers,
 )
-from automtl.data.columns import ColumnError, as_keys, number_array
+from automtl.data.coded import Coded, Shared
+from automtl.data.columns import ColumnError, number_array
 from automtl.data.listed import FEW_ROWS, Listed, ListedRows
-from automtl.data.written import are_keys, plain_numbers
+from automtl.data.numbered_text import NumberedRows, NumberedText
+from automtl.data.written import plain_numbers
 
-__all__ = ["Batch", "Coded", "Distinct", "Shared"]
+__all__ = ["Batch"]
 
 T = TypeVar("T")
 BEYOND_64 = (pl.UInt64, pl.Int128, pl.UInt128)
-
-
-class Distinct:
-    """The distinct values of a column of text in some batches; some may occur in no row."""
-
-    def __init__(self, array: pa.Array) -> None:
-        self.array = array
-
-    @cached_property
-    def values(self) -> pl.Series:
-        return pl.Series(pl.from_arrow(self.array)).cast(pl.String)
-
-    @cached_property
-    def keys(self) -> pl.Series:
-        """As categories."""
-        return self.values if are_keys(self.array) else as_keys(self.values)
-
-
-class Shared:
-    """The distinct values of the batch before, by column: Parquet names those of a whole row group
-    with each of its batches, and what follows from them need not be made again."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, Distinct] = {}
-
-    def of(self, name: str, array: pa.Array) -> Distinct:
-        last = self._last.get(name)
-        if last is None or not last.array.equals(array):
-            last = self._last[name] = Distinct(array)
-        return last
-
-
-class Coded:
-    """A column of text as the distinct values and, for each row, which of them it holds."""
-
-    def __init__(self, distinct: Distinct, indices: pa.Array) -> None:
-        self.distinct, self._indices = distinct, indices
-
-    @property
-    def values(self) -> pl.Series:
-        return self.distinct.values
-
-    @cached_property
-    def codes_N(self) -> npt.NDArray[np.int32]:
-        """The place of each row's value; `len(values)` where it has none."""
-        codes = self._indices.cast(pa.int32())
-        if not codes.null_count:
-            return numpy_numbers(codes).astype(np.int32, copy=False)
-        # by polars: pyarrow's scalars, and so its `fill_null`, import pandas
-        series = pl.Series(pl.from_arrow(codes)).fill_null(len(self.distinct.array))
-        return series.to_numpy()
 
 
 class Batch:
@@ -88,7 +38,8 @@ class Batch:
 
     `done` is the share of all rows that has been read with this batch, `shared` what the batches of
     a source hand on. `places` [N] says which rows from `first_row` on these are, where some were
-    left out. `rows` may hold integers in fewer bytes than the source, whose types are `types`.
+    left out. `rows` may hold integers in fewer bytes than the source, whose types are `types`, and
+    in place of text the numbers that `numbered` has given it.
     """
 
     def __init__(
@@ -102,8 +53,10 @@ class Batch:
         places: npt.NDArray[np.int64] | None = None,
         shared: Shared | None = None,
         types: pa.Schema | None = None,
+        numbered: Mapping[str, NumberedText] | None = None,
     ) -> None:
         self._shared, self._types = shared or Shared(), types
+        self._numbered = _of_text(numbered, types) if numbered and types is not None else {}
         self._rows, self._read = rows, dict[str, pl.Series]()
         self.height: int
         self.columns: list[str]
@@ -142,16 +95,31 @@ class Batch:
     def arrow(self) -> pa.RecordBatch:
         """All columns as pyarrow holds them; of rows that pyarrow has read."""
         assert isinstance(self._rows, pa.RecordBatch)
+        assert not self._numbered, "its columns are not as they were read"
         return self._rows
 
     def array(self, name: str) -> pa.Array:
         """A column as pyarrow holds it, text perhaps by its distinct values."""
         if not isinstance(self._rows, pa.RecordBatch):
             return self[name].rechunk().to_arrow()
-        array = self._rows.column(name)
+        array = self._stored(self._rows, name)
         of = array.type if self._types is None else self._types.field(name).type
         is_narrow = pa.types.is_integer(array.type) and array.type != of
         return array.cast(of) if is_narrow else array
+
+    def _stored(self, rows: pa.RecordBatch, name: str) -> pa.Array:
+        """A column as it lies, but for text that is numbered."""
+        array = rows.column(name)
+        if name not in self._numbered:
+            return array
+        text = self._numbered[name].distinct.array
+        return pa.DictionaryArray.from_arrays(array, text, safe=False)
+
+    def numbered(self, name: str) -> NumberedRows | None:
+        """A column of text by its numbers; None for another column, or other text."""
+        if name not in self._numbered or not isinstance(self._rows, pa.RecordBatch):
+            return None
+        return NumberedRows(self._numbered[name], numpy_numbers(self._rows.column(name)))
 
     def coded(self, name: str) -> Coded | None:
         """A column of text by its distinct values; None for a column of another type."""
@@ -161,7 +129,7 @@ class Batch:
                 return None
             array = values.rechunk().to_arrow().cast(pa.large_string())
         else:
-            array = self._rows.column(name)
+            array = self._stored(self._rows, name)
         if not pa.types.is_dictionary(array.type):
             if not is_text(array.type):
                 return None
@@ -170,35 +138,44 @@ class Batch:
             return None
         return Coded(self._shared.of(name, array.dictionary), array.indices)
 
-    def integers(self, name: str) -> npt.NDArray[np.int64] | None:
-        """A column of integers [N], not to be written to; None for a column of another type, of 64
-        bits without a sign, or with missing values."""
+    def integers(self, name: str) -> npt.NDArray[Any] | None:
+        """A column of integers [N], as narrow as they lie, not to be written to; None for a column
+        of another type, of 64 bits without a sign, or with missing values."""
         if not isinstance(self._rows, pa.RecordBatch):
             values = self[name]
             if not values.dtype.is_integer() or values.null_count() or values.dtype in BEYOND_64:
                 return None
-            return values.to_numpy().astype(np.int64, copy=False)
-        array = self._rows.column(name)
+            return values.to_numpy()
+        array = self._stored(self._rows, name)
         if not pa.types.is_integer(array.type) or array.null_count or array.type == pa.uint64():
             return None
-        return numpy_numbers(array).astype(np.int64, copy=False)
+        return numpy_numbers(array)
 
     def floats(self, name: str) -> npt.NDArray[np.float64] | None:
         """A column of numbers [N], NaN for missing, not to be written to; None for a column of
         another type."""
         if isinstance(self._rows, pa.RecordBatch):
-            array = self._rows.column(name)
+            array = self._stored(self._rows, name)
             return numpy_floats(array) if is_number(array.type) else None
         values = self[name]
         is_plain = values.dtype.is_numeric() and not values.dtype.is_decimal()
         return values.cast(pl.Float64).to_numpy() if is_plain else None
+
+    def known_numbers(self, name: str) -> npt.NDArray[Any] | None:
+        """A column of numbers [N] in the type in which they lie, NaN perhaps among them, not to be
+        written to; None for a column of another type, or where one is missing otherwise."""
+        if not isinstance(self._rows, pa.RecordBatch):
+            return None
+        array = self._stored(self._rows, name)
+        is_plain = is_number(array.type) and not pa.types.is_float16(array.type)
+        return numpy_numbers(array) if is_plain and not array.null_count else None
 
     def numbers(self, name: str, *, hint: str) -> npt.NDArray[np.float64]:
         """A column as numbers [N], NaN for missing, not to be written to. Raises ColumnError on
         what is no number, ending with `hint`, the way out."""
         numbers_N = self.floats(name)
         if numbers_N is None and isinstance(self._rows, pa.RecordBatch):
-            array = self._rows.column(name)
+            array = self._stored(self._rows, name)
             numbers_N = plain_numbers(array) if is_text(array.type) else None
         return number_array(self[name], hint=hint) if numbers_N is None else numbers_N
 
@@ -210,7 +187,11 @@ class Batch:
             return pl.DataFrame({name: self[name] for name in names})
         if not isinstance(self._rows, pa.RecordBatch):
             return self.frame(names)[rows]
-        taken = Batch(self._rows.select(list(names)).take(arrow_numbers(rows)), types=self._types)
+        taken = Batch(
+            self._rows.select(list(names)).take(arrow_numbers(rows)),
+            types=self._types,
+            numbered=self._numbered,
+        )
         return taken.frame(names)
 
     def checked(self, steps: Sequence[Callable[[], T]]) -> list[T]:
@@ -242,6 +223,8 @@ class Batch:
         start: int,
         done: float,
         places: npt.NDArray[np.int64] | None = None,
+        types: pa.Schema | None = None,
+        numbered: Mapping[str, NumberedText] | None = None,
     ) -> Batch:
         """Rows made of these, in their place: what a source's batches share, theirs do too."""
         return Batch(
@@ -252,6 +235,8 @@ class Batch:
             done=done,
             places=places,
             shared=self._shared,
+            types=types,
+            numbered=numbered,
         )
 
     def _at_place(self, error: ColumnError) -> ColumnError:
@@ -263,6 +248,15 @@ class Batch:
                 for one in error.wrong
             ]
         )
+
+
+def _of_text(numbered: Mapping[str, NumberedText], types: pa.Schema) -> Mapping[str, NumberedText]:
+    """Those columns that are text here: in other batches all of it may be written as integers."""
+    return {
+        name: text
+        for name, text in numbered.items()
+        if name in types.names and pa.types.is_dictionary(types.field(name).type)
+    }
 
 
 def _tried(step: Callable[[], T]) -> T | ColumnError:

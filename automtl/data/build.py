@@ -11,7 +11,9 @@ Shapes: N rows of a batch.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -22,12 +24,13 @@ import numpy as np
 import polars as pl
 
 from automtl.config import TrainedOn
-from automtl.data.ahead import ahead
+from automtl.data.ahead import ahead, mapped
 from automtl.data.arrays import ArrayWriter
 from automtl.data.arrow_memory import system_memory
 from automtl.data.batch import Batch
 from automtl.data.encode import Encoder
 from automtl.data.fit import Gathered, fitted_columns, text_uses
+from automtl.data.loops import compiled, compiled_loops
 from automtl.data.source import FileSource, FrameSource, KeptSource, Source, frame_source
 from automtl.data.split import (
     SPLITS,
@@ -50,6 +53,8 @@ if TYPE_CHECKING:
 __all__ = ["Encoded", "encode_rows", "open_source", "raw_columns", "source_columns", "source_frame"]
 
 Report = Callable[[str, float, int], None]
+Parts = dict[str, dict[str, np.ndarray[Any, Any]]]  # by split and name
+MOST_THREADS = 4  # each holds a batch
 CHANGED = "data.path: a file changed while it was read; start again"
 
 
@@ -71,12 +76,13 @@ def encode_rows(
     directory: Path,
     arrays: Mapping[str, str],
     *,
+    encoder_directory: Path,
     report: Report,
     source: Source | None = None,
     trained_on: TrainedOn = "train",
 ) -> Encoded:
     """Writes the rows of `spec` into `directory`, encoded by what the rows that are `trained_on`
-    alone say.
+    alone say, and the encoder into its own.
 
     `arrays` are the names of what is written (`ids`, `numeric`, `labels`, ...) and their types.
     `report` is told the step, the share of it that is done and how many rows that is; `source`
@@ -87,12 +93,10 @@ def encode_rows(
     """
     source = source or open_source(spec)
     gathered = Gathered(spec, trained_on=trained_on)
-    with spooled(
-        source,
-        source_columns(spec),
-        directory,
-        uses=text_uses(spec),
-    ) as passes:
+    with (
+        compiled_loops(pays=source.is_large),
+        spooled(source, source_columns(spec), directory, uses=text_uses(spec)) as passes,
+    ):
         splitter = _survey(source, passes, spec, report)
         for batch in _reported(passes.batches(), "reading", report):
             [side_N] = batch.checked([partial(splitter.sides, batch)])
@@ -110,16 +114,21 @@ def encode_rows(
         }
         total = sum(gathered.num_rows.values())
         with ExitStack() as stack:
+            saving = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+            saved = saving.submit(encoder.save, encoder_directory)  # while rows are encoded
             writers = {
                 name: stack.enter_context(
                     ArrayWriter(directory / f"{name}.npy", dtype, (total, *shapes[name]))
                 )
                 for name, dtype in arrays.items()
             }
-            write = _Writing(encoder, splitter, gathered.num_rows, writers)
-            for batch in _reported(passes.batches(), "encoding", report):
-                write(batch)
+            write = _Writing(gathered.num_rows, writers)
+            batches = _reported(passes.batches(), "encoding", report)
+            encode = partial(encode_batch, encoder=encoder, splitter=splitter)
+            for parts in mapped(encode, batches, num_threads=_num_threads()):
+                write(parts)
             write.check_complete()
+            saved.result()
     return Encoded(
         encoder=encoder,
         num_rows=gathered.num_rows,
@@ -129,9 +138,12 @@ def encode_rows(
     )
 
 
-def encode_batch(
-    batch: Batch, encoder: Encoder, splitter: Splitter
-) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
+def _num_threads() -> int:
+    """That encode: without compiled loops they would wait for the interpreter's lock."""
+    return 1 if compiled() is None else min(MOST_THREADS, os.cpu_count() or 1)
+
+
+def encode_batch(batch: Batch, encoder: Encoder, splitter: Splitter) -> Parts:
     """The second pass over one batch: by split the rows of each array, in the source's order."""
     [side_N] = batch.checked([partial(splitter.sides, batch)])
     inputs, labels_NK = encoder.transform(batch), encoder.labels(batch)
@@ -156,14 +168,7 @@ def encode_batch(
 class _Writing:
     """Writes encoded batches, each split behind the last one."""
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        splitter: Splitter,
-        num_rows: Mapping[str, int],
-        writers: Mapping[str, ArrayWriter],
-    ) -> None:
-        self._encoder, self._splitter = encoder, splitter
+    def __init__(self, num_rows: Mapping[str, int], writers: Mapping[str, ArrayWriter]) -> None:
         self._left = dict(num_rows)
         starts = np.cumsum([0, *num_rows.values()]).tolist()
         self._sections = {
@@ -171,8 +176,8 @@ class _Writing:
             for split, start in zip(num_rows, starts, strict=False)
         }
 
-    def __call__(self, batch: Batch) -> None:
-        for split, arrays in encode_batch(batch, self._encoder, self._splitter).items():
+    def __call__(self, parts: Parts) -> None:
+        for split, arrays in parts.items():
             self._left[split] -= len(arrays["rows"])
             if self._left[split] < 0:
                 raise DataError(CHANGED)

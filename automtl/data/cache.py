@@ -59,7 +59,7 @@ WAITING, DONE = "waiting for another process that encodes the same rows", "done"
 HASHING = "fingerprint of the files"
 
 CACHE_VERSION = 6  # goes up with ENCODER_VERSION, and when the layout or the fingerprint changes
-META_FILE = "meta.json"
+META_FILE, ENCODER_DIR = "meta.json", "encoder"
 ARRAYS = {
     "ids": "int32",
     "numeric": "float32",
@@ -110,7 +110,7 @@ class EncodedData:
     def encoder(self) -> Encoder:
         from automtl.data.encode import Encoder
 
-        return Encoder.load(self.directory / "encoder")
+        return Encoder.load(self.directory / ENCODER_DIR)
 
     @cached_property
     def _arrays(self) -> Mapping[str, npt.NDArray[Any]]:
@@ -259,8 +259,8 @@ def _check_files(data: EncodedData) -> None:
         if not 0 < header <= MAX_HEADER_BYTES or header % 64:  # NumPy aligns the values
             raise ValueError(f"{name}.npy has {size:,} bytes, not those of {shape}")
     for file in ("encoder.json", "vocabularies.parquet"):
-        if not (data.directory / "encoder" / file).is_file():
-            raise ValueError(f"encoder/{file} is missing")
+        if not (data.directory / ENCODER_DIR / file).is_file():
+            raise ValueError(f"{ENCODER_DIR}/{file} is missing")
 
 
 def _shapes(data: EncodedData) -> dict[str, tuple[int, ...]]:
@@ -322,9 +322,14 @@ def _build(
     files = spec.data_files() if source is None else []
     with hashing(files) as hashes:
         encoded = encode_rows(
-            spec, directory, ARRAYS, source=source, report=report, trained_on=trained_on
+            spec,
+            directory,
+            ARRAYS,
+            encoder_directory=directory / ENCODER_DIR,
+            source=source,
+            report=report,
+            trained_on=trained_on,
         )
-        encoded.encoder.save(directory / "encoder")
         contents = hashes.result(lambda share: report(HASHING, share, 0))
     meta = {
         # a frame's key is of its content already

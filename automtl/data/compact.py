@@ -18,6 +18,8 @@ import pyarrow as pa
 from automtl.data.arrow_types import arrow_numbers, is_text, numpy_numbers
 from automtl.data.batch import Batch
 from automtl.data.columns import ColumnError
+from automtl.data.loops import compiled, limits
+from automtl.data.numbered_text import NumberedText
 from automtl.data.written import plain_integers
 
 __all__ = ["Compact", "Uses", "places_of"]
@@ -33,12 +35,14 @@ class Uses:
 
     Where they are text, `keys`, which are nothing but categories, are kept as integers as long as
     all of a column were written as such, `numbers`, which are nothing but numbers, as these, and
-    `repeated` by their distinct values.
+    `repeated` by their distinct values. Those of `keys` that are `listed` in a vocabulary are
+    numbered, where loops are compiled.
     """
 
     keys: Collection[str] = ()
     numbers: Collection[str] = ()
     repeated: Collection[str] = ()
+    listed: Collection[str] = ()
 
     @property
     def all(self) -> frozenset[str]:
@@ -54,6 +58,7 @@ class Compact:
         # of each column: the place in NARROW of its integers, and of what says its distinct values
         self._narrow: dict[str, int] = {}
         self._codes: dict[str, int] = {}
+        self.numbered: dict[str, NumberedText] = {}  # by column
 
     def parsed(self, batch: Batch) -> Batch:
         """The batch with plain text as what it is taken for."""
@@ -89,16 +94,33 @@ class Compact:
         """The rows with integers in as few bytes as those of the column needed so far, and their
         places in the source where some were left out."""
         rows, names = batch.arrow(), list(batch.columns)
+        if compiled() is not None:
+            for name in self._uses.listed:
+                if (
+                    pa.types.is_dictionary(rows.schema.field(name).type)
+                    and name not in self.numbered
+                ):
+                    self.numbered[name] = NumberedText()
         arrays = [self._narrow_array(name, rows.column(name)) for name in names]
         if batch.places is not None:
             names.append(PLACE)
             arrays.append(self._narrow_array(PLACE, arrow_numbers(batch.places)))
         return pa.RecordBatch.from_arrays(arrays, names=names)
 
+    def _number_text(self, schema: pa.Schema) -> None:
+        """Begins to number columns of text that are to be."""
+        for name in self._uses.listed if compiled() is not None else ():
+            if name not in self.numbered and pa.types.is_dictionary(schema.field(name).type):
+                self.numbered[name] = NumberedText()
+
     def _narrow_array(self, name: str, array: pa.Array) -> pa.Array:
         """Of integers, as long as none of the column was missing; others as they are."""
+        if name in self.numbered:
+            numbered = self.numbered[name]
+            return self._narrow_places(name, arrow_numbers(numbered.add(array)), numbered.num)
         if pa.types.is_dictionary(array.type):
-            return self._narrow_codes(name, array)
+            codes = self._narrow_places(name, array.indices, len(array.dictionary))
+            return pa.DictionaryArray.from_arrays(codes, array.dictionary, safe=False)
         if not pa.types.is_integer(array.type):
             return array
         if array.null_count:
@@ -107,18 +129,17 @@ class Compact:
         values_N = numpy_numbers(array)
         place = self._narrow.get(name, 0)
         if place < len(NARROW):
-            place = max(place, _narrowest(int(values_N.min()), int(values_N.max())))
+            place = max(place, _narrowest(*limits(values_N)))
             self._narrow[name] = place
         if place == len(NARROW) or NARROW[place].itemsize >= values_N.itemsize:
             return array
         return arrow_numbers(values_N.astype(NARROW[place]))
 
-    def _narrow_codes(self, name: str, array: pa.DictionaryArray) -> pa.DictionaryArray:
-        """Text by its distinct values, which of them a row holds told in as few bytes."""
-        place = max(self._codes.get(name, 0), _narrowest(0, max(0, len(array.dictionary) - 1)))
+    def _narrow_places(self, name: str, places: pa.Array, num: int) -> pa.Array:
+        """Places in a list of `num`, in as few bytes."""
+        place = max(self._codes.get(name, 0), _narrowest(0, max(0, num - 1)))
         self._codes[name] = place
-        codes = array.indices.cast(pa.from_numpy_dtype(NARROW[place]))
-        return pa.DictionaryArray.from_arrays(codes, array.dictionary, safe=False)
+        return places.cast(pa.from_numpy_dtype(NARROW[place]))
 
 
 def places_of(rows: pa.RecordBatch) -> npt.NDArray[np.int64] | None:

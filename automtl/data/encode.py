@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,19 +26,19 @@ from automtl.config import (
 from automtl.data.batch import Batch
 from automtl.data.columns import check_columns
 from automtl.data.kinds.buckets import Buckets
-from automtl.data.kinds.categorical import categorical_ids
+from automtl.data.kinds.categorical import categorical_column
 from automtl.data.kinds.dense import DenseScaling
 from automtl.data.kinds.sequence import sequence_ids
 from automtl.data.kinds.time import Age, Calendar
-from automtl.data.scaling import Scaling, finite_column, scaled
+from automtl.data.placing import Column, side_by_side
+from automtl.data.scaling import Scaling, scaled_column
 from automtl.data.vocabulary import FIRST_ID, BucketLookup, Lookup
 from automtl.errors import DataError
 
 __all__ = ["ENCODER_VERSION", "Encoder", "Inputs"]
 
 ENCODER_VERSION = 5  # goes up when the same rows would be encoded differently
-Step = Callable[[], npt.NDArray[Any]]  # of N rows: [N], or [N, columns]
-PART_ROWS = 1 << 12  # of a batch that are put side by side at once
+Step = Callable[[], Column]  # of N rows
 UNREADABLE = (
     OSError,
     LookupError,
@@ -123,14 +122,14 @@ class Encoder:
         made = batch.checked([*ids, *numbers])
         ids_NC = np.empty((batch.height, self.features.num_id_columns), dtype=np.int32)
         numeric_NF = np.empty((batch.height, self.features.num_number_columns), dtype=np.float32)
-        _side_by_side(made[: len(ids)], ids_NC)
-        _side_by_side(made[len(ids) :], numeric_NF)
+        side_by_side(made[: len(ids)], ids_NC)
+        side_by_side(made[len(ids) :], numeric_NF)
         return Inputs(ids_NC=ids_NC, numeric_NF=numeric_NF)
 
     def _id_steps(self, batch: Batch) -> Iterator[Step]:
         """Each makes some columns of the ids, in their order."""
         for feature in self.keyed:
-            yield partial(categorical_ids, batch, feature.name, self.lookups[feature.table])
+            yield partial(categorical_column, batch, feature.name, self.lookups[feature.table])
         for calendar in self.calendars:
             yield partial(calendar.ids, batch)
         for buckets in self.buckets:
@@ -141,7 +140,7 @@ class Encoder:
     def _number_steps(self, batch: Batch) -> Iterator[Step]:
         """Each makes some columns of the numbers, in their order."""
         for scaling in self.scalings:
-            yield partial(_scaled, batch, scaling)
+            yield partial(scaled_column, batch, scaling)
         for age in self.ages:
             yield partial(age.numbers, batch)
         for vector in self.dense:
@@ -257,23 +256,6 @@ class Encoder:
             raise ValueError(f"table {wrong[0]!r} does not have {made[wrong[0]]} rows")
         if strange := [one.table for one in features.sequence if one.table not in self.lookups]:
             raise ValueError(f"there are no keys of table {strange[0]!r}")
-
-
-def _scaled(batch: Batch, scaling: Scaling) -> npt.NDArray[np.float32]:
-    return scaled(finite_column(batch, scaling.name), scaling)
-
-
-def _side_by_side(parts: Sequence[npt.NDArray[Any]], out: npt.NDArray[Any]) -> None:
-    """Fills the rows of `out` with all parts, so many at a time that they stay in a cache."""
-    for start in range(0, len(out), PART_ROWS):
-        rows, column = slice(start, start + PART_ROWS), 0
-        for part in parts:
-            if part.ndim == 1:
-                out[rows, column] = part[rows]
-                column += 1
-            else:
-                out[rows, column : column + part.shape[1]] = part[rows]
-                column += part.shape[1]
 
 
 def _read_vocabularies(path: Path, tables: Sequence[Table]) -> dict[str, pl.Series]:

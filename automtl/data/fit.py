@@ -253,6 +253,7 @@ def text_uses(spec: Spec) -> Uses:
         keys=keys - numbers - others,
         numbers=numbers - keys - others,
         repeated=whole | (keys & (numbers | others)),
+        listed={name for name in keys - numbers - others if data.categorical[name].hash is None},
     )
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from automtl.data.loops import compiled, fixed
+
 __all__ = ["HashIndex"]
 
 Keys = npt.NDArray[np.uint64]
@@ -37,6 +39,11 @@ class HashIndex:
 
     def find(self, keys_M: Keys) -> npt.NDArray[np.int32]:
         """The place of each key in the list, -1 for those that are not in it."""
+        if (loops := compiled()) is not None:
+            places_M = np.empty(len(keys_M), dtype=np.int32)
+            table = (fixed(self._keys.view(np.int64)), fixed(self._places), self._shift)
+            loops.find_integers(fixed(keys_M.view(np.int64)), *table, places_M)
+            return places_M
         slots = self._slots(keys_M)
         places_M = self._places.take(slots)
         wrong = np.flatnonzero((places_M != EMPTY) & (self._keys.take(slots) != keys_M))

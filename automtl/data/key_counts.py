@@ -1,8 +1,8 @@
 """How often each key of a column occurs, and the vocabulary that follows.
 
-Integers in a narrow range are counted by place, other integers and text by grouping; text once a
-distinct value of a batch, not once a row. What is counted grows with the distinct keys, not with
-the rows.
+Integers in a narrow range are counted by place, other integers and text by grouping, or by a table
+where loops are compiled; text once a distinct value of a batch, not once a row. What is counted
+grows with the distinct keys, not with the rows.
 
 Shapes: N values, D distinct values, V keys of a vocabulary.
 """
@@ -16,14 +16,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.data.batch import Coded, Distinct
+from automtl.data.coded import Coded, Distinct
 from automtl.data.columns import as_integers, as_keys, plain
+from automtl.data.loops import compiled, fixed, limits
+from automtl.data.numbered_text import NumberedRows, NumberedText
+from automtl.data.totals import IntegerTotals, TextTotals, added_up, as_long
 from automtl.data.written import TENS, num_digits
 
 __all__ = ["WIDEST", "KeyCounts", "build_vocabulary"]
 
 WIDEST = 1 << 22  # integers between the smallest and the largest that have a place each
-MANY_PENDING = 1 << 19  # distinct keys that wait to be added up
 Ints = npt.NDArray[np.int64]
 
 
@@ -32,9 +34,8 @@ class KeyCounts:
 
     def __init__(self) -> None:
         self._narrow = _NarrowCounts()
-        self._wide = _Totals(pl.Int64)
-        self._text = _Totals(pl.String)
-        self._coded = _CodedCounts()
+        self._wide, self._text = IntegerTotals(), TextTotals()
+        self._coded, self._numbered = _CodedCounts(), _NumberedCounts()
 
     def add(self, values: pl.Series) -> None:
         """Counts a column of single values. Raises ColumnError for what is none."""
@@ -43,32 +44,37 @@ class KeyCounts:
             self.add_integers(integers)
             return
         counts = values.alias("value").value_counts(name="count").drop_nulls("value")
-        self._text.add(as_keys(counts["value"]), counts["count"])
+        self._text.add_counted(as_keys(counts["value"]), counts["count"])
 
     def add_integers(self, values_N: Ints) -> None:
-        """Counts integers, none of them missing."""
+        """Counts integers of any width, none of them missing."""
         if len(values_N) and not self._narrow.add(values_N):
-            self._wide.add(*map(pl.Series, np.unique(values_N, return_counts=True)))
+            self._wide.add(values_N)
 
     def add_coded(self, column: Coded, rows: npt.NDArray[np.int64] | None = None) -> None:
         """Counts a column of text; `rows` are those that count, None: all."""
         codes_N = column.codes_N if rows is None else column.codes_N[rows]
         self._coded.add(column.distinct, codes_N, self._text)
 
+    def add_numbered(self, column: NumberedRows, rows: npt.NDArray[np.int64] | None = None) -> None:
+        """Counts a column of text that is numbered, likewise."""
+        numbers_N = column.numbers_N if rows is None else column.numbers_N[rows]
+        self._numbered.add(column.text, numbers_N)
+
     def merge(self, other: KeyCounts) -> None:
         """Adds what `other` counted."""
         values, counts = other._narrow.totals()
         if len(values) and not self._narrow.add_counted(values, counts):
-            self._wide.add(pl.Series(values), pl.Series(counts))
-        other._coded.flush(other._text)
+            self._wide.add_counted(pl.Series(values), pl.Series(counts))
+        other._flush()
         for mine, theirs in ((self._wide, other._wide), (self._text, other._text)):
             total = theirs.total()
-            mine.add(total["key"], total["count"])
+            mine.add_counted(total["key"], total["count"])
 
     def vocabulary(self, *, min_count: int = 1) -> pl.Series:
         """The keys that occur so often: by falling count, ties by the key's text."""
         values, counts = self._integers()
-        self._coded.flush(self._text)
+        self._flush()
         text = self._text.total()
         if not text.height:
             frequent = counts >= min_count
@@ -77,9 +83,14 @@ class KeyCounts:
             return pl.Series("key", ordered).cast(pl.String)
         if len(values):  # `2` and "2" are one key
             integers = pl.DataFrame({"key": values, "count": counts})
-            text = _added_up(pl.concat([integers.cast({"key": pl.String}), text]))
+            text = added_up(pl.concat([integers.cast({"key": pl.String}), text]))
         kept = text.filter(pl.col("count") >= min_count)
         return kept.sort(["count", "key"], descending=[True, False])["key"]
+
+    def _flush(self) -> None:
+        """Puts what is counted of text together."""
+        self._coded.flush(self._text)
+        self._numbered.flush(self._text)
 
     def _integers(self) -> tuple[Ints, Ints]:
         """Those that occur, and how often."""
@@ -88,7 +99,7 @@ class KeyCounts:
         if not wide.height:
             return values, counts
         if len(values):  # some batches were narrow, others not
-            self._wide.add(pl.Series(values), pl.Series(counts))
+            self._wide.add_counted(pl.Series(values), pl.Series(counts))
             self._narrow = _NarrowCounts()
             wide = self._wide.total()
         return wide["key"].to_numpy(), wide["count"].to_numpy()
@@ -113,10 +124,15 @@ class _NarrowCounts:
     def __init__(self) -> None:
         self._first, self._counts = 0, np.zeros(0, dtype=np.int64)
 
-    def add(self, values_N: Ints) -> bool:
+    def add(self, values_N: npt.NDArray[Any]) -> bool:
         """False, and nothing is counted, if the integers are too far apart."""
-        if (places_N := self._places(values_N)) is None:
+        loops, values_N = compiled(), fixed(values_N)
+        if not self._make_room(*limits(values_N)):
             return False
+        if loops is not None:
+            loops.count(values_N, self._first, self._counts)
+            return True
+        places_N = self._places(values_N)
         if len(self._counts) < len(places_N):
             self._counts += np.bincount(places_N, minlength=len(self._counts))
         else:
@@ -125,9 +141,9 @@ class _NarrowCounts:
 
     def add_counted(self, values_V: Ints, counts_V: Ints) -> bool:
         """Distinct integers that occurred so often, likewise."""
-        if (places_V := self._places(values_V)) is None:
+        if not self._make_room(int(values_V.min()), int(values_V.max())):
             return False
-        self._counts[places_V] += counts_V
+        self._counts[self._places(values_V)] += counts_V
         return True
 
     def totals(self) -> tuple[Ints, Ints]:
@@ -135,15 +151,19 @@ class _NarrowCounts:
         places = np.flatnonzero(self._counts)
         return places + self._first, self._counts[places]
 
-    def _places(self, values_N: Ints) -> Ints | None:
-        low, high = int(values_N.min()), int(values_N.max())
+    def _places(self, values_N: npt.NDArray[Any]) -> Ints:
+        values_N = values_N.astype(np.int64, copy=False)
+        return values_N - self._first if self._first else values_N
+
+    def _make_room(self, low: int, high: int) -> bool:
+        """Whether all from `low` to `high` can have a place."""
         if len(self._counts):
             low, high = min(low, self._first), max(high, self._first + len(self._counts) - 1)
         if high - low >= WIDEST:
-            return None
+            return False
         if high - low >= len(self._counts):
             self._widen(low, high)
-        return values_N - self._first if self._first else values_N
+        return True
 
     def _widen(self, low: int, high: int) -> None:
         """Makes place for `low` to `high`, and as much again above so that it is rarely done."""
@@ -162,48 +182,41 @@ class _CodedCounts:
         self._distinct: Distinct | None = None
         self._counts_D = np.zeros(0, dtype=np.int64)
 
-    def add(self, distinct: Distinct, codes_N: npt.NDArray[np.int32], text: _Totals) -> None:
-        counts_D = np.bincount(codes_N, minlength=len(distinct.values) + 1)[:-1]
-        if distinct is self._distinct:
-            self._counts_D = self._counts_D + counts_D
-            return
-        self.flush(text)
-        self._distinct, self._counts_D = distinct, counts_D
+    def add(self, distinct: Distinct, codes_N: npt.NDArray[np.int32], text: TextTotals) -> None:
+        """The code of a missing value is behind all others."""
+        if distinct is not self._distinct:
+            self.flush(text)
+            self._distinct = distinct
+            self._counts_D = np.zeros(len(distinct.array) + 1, dtype=np.int64)
+        self._counts_D += np.bincount(codes_N, minlength=len(self._counts_D))
 
-    def flush(self, text: _Totals) -> None:
+    def flush(self, text: TextTotals) -> None:
         """Adds them to those of all text."""
         if self._distinct is not None:
-            text.add(self._distinct.keys, pl.Series(self._counts_D))
+            text.add_counted(self._distinct.keys, pl.Series(self._counts_D[:-1]))
         self._distinct = None
 
 
-class _Totals:
-    """Counts by key that are added up when many wait, so that each key is sorted seldom."""
+class _NumberedCounts:
+    """Counts of text by its number."""
 
-    def __init__(self, dtype: type[pl.DataType]) -> None:
-        self._added = pl.DataFrame(schema={"key": dtype, "count": pl.Int64})
-        self._pending: list[pl.DataFrame] = []
-        self._num_pending = 0
+    def __init__(self) -> None:
+        self._text: NumberedText | None = None
+        self._counts_V = np.zeros(0, dtype=np.int64)
 
-    def add(self, keys: pl.Series, counts: pl.Series) -> None:
-        """Keys that are null, or were counted 0 times, are left out when they are added up."""
-        dtype = self._added.schema["key"]
-        part = pl.DataFrame({"key": keys.cast(dtype), "count": counts.cast(pl.Int64)})
-        self._pending.append(part)
-        self._num_pending += part.height
-        if self._num_pending > max(MANY_PENDING, self._added.height):
-            self.total()
+    def add(self, text: NumberedText, numbers_N: npt.NDArray[Any]) -> None:
+        loops = compiled()
+        assert loops is not None, "text is numbered by compiled loops"
+        self._text = text
+        self._counts_V = as_long(self._counts_V, text.num)
+        loops.count(fixed(numbers_N), 0, self._counts_V)
 
-    def total(self) -> pl.DataFrame:
-        if self._pending:
-            self._added = _added_up(pl.concat([self._added, *self._pending]))
-            self._pending, self._num_pending = [], 0
-        return self._added
-
-
-def _added_up(counts: pl.DataFrame) -> pl.DataFrame:
-    known = counts.lazy().filter(pl.col("key").is_not_null() & (pl.col("count") > 0))
-    return known.group_by("key").agg(pl.col("count").sum()).collect()
+    def flush(self, text: TextTotals) -> None:
+        """Adds them to those of all text."""
+        if self._text is not None:
+            keys = self._text.distinct.keys
+            text.add_counted(keys, pl.Series(as_long(self._counts_V, len(keys))[: len(keys)]))
+        self._text, self._counts_V = None, self._counts_V[:0]
 
 
 def _by_text(values: Ints) -> tuple[npt.NDArray[Any], ...]:

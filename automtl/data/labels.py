@@ -19,7 +19,8 @@ import numpy.typing as npt
 import polars as pl
 
 from automtl.config import TaskSchema
-from automtl.data.batch import Batch, Distinct
+from automtl.data.batch import Batch
+from automtl.data.coded import Distinct
 from automtl.data.columns import ColumnError, Wrong, number_array, row_of
 from automtl.data.evaluate import BOOLEANS, label_values
 from automtl.data.expression import Column, is_column, parse_label

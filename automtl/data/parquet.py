@@ -69,7 +69,7 @@ def parquet_batches(
     text = [name for name in columns if is_text(schema.field(name).type)]
     with _opened(file, read_dictionary=text) as opened:
         num_rows = max(1, opened.metadata.num_rows)
-        for first, groups in _runs(opened.metadata, kept):
+        for first, groups in _runs(opened.metadata, kept, batch_rows):
             batches = opened.iter_batches(
                 batch_rows, row_groups=groups, columns=list(columns), use_threads=False
             )
@@ -104,17 +104,22 @@ def _kept_groups(file: Place, opened: pq.ParquetFile, where: Any) -> set[int]:
     return {group.id for group in fragment.subset(where).row_groups}
 
 
-def _runs(metadata: pq.FileMetaData, kept: set[int]) -> Iterator[tuple[int, list[int]]]:
-    """Row groups behind each other that are read, and the place of the first row of each run."""
-    first, groups, place = 0, list[int](), 0
+def _runs(
+    metadata: pq.FileMetaData, kept: set[int], batch_rows: int
+) -> Iterator[tuple[int, list[int]]]:
+    """Row groups behind each other that are read at once, and the place of the first row of each
+    run: small ones as far as a batch holds them, so that none but these has rows of several."""
+    first, groups, place, height = 0, list[int](), 0, 0
     for number in range(metadata.num_row_groups):
+        num_rows = metadata.row_group(number).num_rows
+        if groups and (number not in kept or height + num_rows > batch_rows):
+            yield first, groups
+            groups, height = [], 0
         if number in kept:
             first = first if groups else place
             groups.append(number)
-        elif groups:
-            yield first, groups
-            groups = []
-        place += metadata.row_group(number).num_rows
+            height += num_rows
+        place += num_rows
     if groups:
         yield first, groups
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["mixed", "nth_smallest", "row_hashes"]
+from automtl.data.loops import compiled
+
+__all__ = ["mixed", "nth_smallest", "row_hashes", "rows_below"]
 
 Hashes = npt.NDArray[np.uint64]
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -23,8 +25,25 @@ CHUNK = 1 << 20  # rows
 
 def row_hashes(start: int, count: int, *, seed: int) -> Hashes:
     """The numbers of the rows `start` to `start + count` [count]."""
-    first = mixed(np.array([seed & LARGEST], dtype=np.uint64))
-    return mixed(np.arange(start, start + count, dtype=np.uint64) * GOLDEN + first)
+    return mixed(np.arange(start, start + count, dtype=np.uint64) * GOLDEN + _first(seed))
+
+
+def rows_below(
+    limit: np.uint64, start: int, count: int, *, seed: int
+) -> tuple[npt.NDArray[np.int64], Hashes]:
+    """Those of the rows `start` to `start + count` whose numbers are at most `limit`, counted from
+    `start`, and these numbers."""
+    if (loops := compiled()) is None:
+        hash_N = row_hashes(start, count, seed=seed)
+        rows = np.flatnonzero(hash_N <= limit)
+        return rows, hash_N[rows]
+    rows_N, hash_N = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.uint64)
+    num = loops.rows_below(start, _first(seed), limit, hash_N, rows_N)
+    return rows_N[:num], hash_N[:num]
+
+
+def _first(seed: int) -> np.uint64:
+    return np.uint64(mixed(np.array([seed & LARGEST], dtype=np.uint64))[0])
 
 
 def mixed(values: Hashes) -> Hashes:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from automtl.data.batch import Batch
-from automtl.data.row_hash import row_hashes
+from automtl.data.row_hash import rows_below
 
 __all__ = ["SIZE", "RowSample"]
 
@@ -37,12 +37,13 @@ class RowSample:
         """Adds the train rows of a batch, those numbered `rows` (None: all)."""
         if not self._columns:
             return
-        hash_N = row_hashes(batch.start, batch.height, seed=SEED)
         self._num_seen += batch.height if rows is None else len(rows)
-        limit = self._limit()
-        rows = np.flatnonzero(hash_N <= limit) if rows is None else rows[hash_N[rows] <= limit]
-        part = batch.frame(self._columns, rows)
-        self._keep([part.hstack([pl.Series(HASH, hash_N[rows])])])
+        sampled, hashes = rows_below(self._limit(), batch.start, batch.height, seed=SEED)
+        if rows is not None:
+            of_these = np.isin(sampled, rows, assume_unique=True)
+            sampled, hashes = sampled[of_these], hashes[of_these]
+        part = batch.frame(self._columns, sampled)
+        self._keep([part.hstack([pl.Series(HASH, hashes)])])
 
     def merge(self, other: RowSample) -> None:
         self._num_seen += other._num_seen

@@ -16,6 +16,8 @@ import polars as pl
 from automtl.config import Scale
 from automtl.data.batch import Batch
 from automtl.data.columns import ColumnError, Wrong
+from automtl.data.loops import compiled, fixed
+from automtl.data.placing import Column, Scaled
 
 __all__ = [
     "Moments",
@@ -23,11 +25,13 @@ __all__ = [
     "finite_array",
     "finite_column",
     "finite_numbers",
+    "finite_values",
     "fit_edges",
     "fit_ranks",
     "fit_scaling",
     "inner_edges",
     "scaled",
+    "scaled_column",
     "signed_log1p",
 ]
 
@@ -78,8 +82,11 @@ class Moments:
         self._low, self._high = np.inf, -np.inf
         self._size, self._mean, self._variance = 1.0, 0.0, 0.0
 
-    def add(self, numbers: Floats) -> None:
-        """Adds what `finite_array` returned."""
+    def add(self, numbers: npt.NDArray[Any]) -> None:
+        """Adds what `finite_array` returned; or `finite_values`, but for `log1p`."""
+        if (loops := compiled()) is not None and self._scale != "log1p":
+            self._merge_told(len(numbers), *loops.moments(fixed(numbers)))
+            return
         part, known = Moments(), _known(numbers)
         known = signed_log1p(known) if self._scale == "log1p" else known
         part._missing = len(numbers) - len(known)
@@ -92,6 +99,22 @@ class Moments:
             values -= part._mean
             values *= values
             part._variance = float(values.sum()) / len(known)
+        self.merge(part)
+
+    def _merge_told(
+        self,
+        num: int,
+        count: int,
+        low: float,
+        high: float,
+        size: float,
+        mean: float,
+        variance: float,
+    ) -> None:
+        part = Moments()
+        part._count, part._missing = count, num - count
+        part._low, part._high = low, high
+        part._size, part._mean, part._variance = size, mean, variance
         self.merge(part)
 
     def merge(self, other: Moments) -> None:
@@ -269,6 +292,31 @@ def scaled(numbers_N: Floats, scaling: Scaling) -> npt.NDArray[np.float32]:
     if not scaling.indicator:
         return scaled_N
     return np.stack([scaled_N, missing_N.astype(np.float32)], axis=1)
+
+
+def scaled_column(batch: Batch, scaling: Scaling) -> Column:
+    """What `scaled` makes of a column of a batch; raises ColumnError where a number is not finite
+    or is none."""
+    if compiled() is None or scaling.scale != "standard":
+        return scaled(finite_column(batch, scaling.name), scaling)
+    return Scaled(
+        numbers_N=finite_values(batch, scaling.name),
+        mean=scaling.mean,
+        std=scaling.std,
+        largest=LARGEST_SCALED,
+        indicator=scaling.indicator,
+    )
+
+
+def finite_values(batch: Batch, name: str) -> npt.NDArray[Any]:
+    """A column as `finite_column` has it, for compiled loops: in the type in which it lies."""
+    numbers_N = batch.known_numbers(name)
+    if numbers_N is None or ((loops := compiled()) is None):
+        return finite_column(batch, name)
+    is_float = numbers_N.dtype.kind == "f"
+    if is_float and loops.any_infinite(fixed(numbers_N)):
+        return finite_column(batch, name)  # says which
+    return numbers_N
 
 
 def finite_numbers(column: pl.Series) -> pl.Series:

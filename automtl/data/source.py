@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from automtl.data.batch import Batch, Shared
+from automtl.data.batch import Batch
+from automtl.data.coded import Shared
 from automtl.data.columns import check_columns
 from automtl.data.delimited import UTF8, delimited_batches
 from automtl.data.files import Place, partition, size_of, stamp
@@ -24,7 +25,9 @@ from automtl.errors import DataError
 
 __all__ = ["BATCH_ROWS", "FileSource", "FrameSource", "KeptSource", "Source", "frame_source"]
 
-BATCH_ROWS = 1 << 16
+BATCH_ROWS = 1 << 17
+LARGE = 128 << 20  # bytes
+BATCH_VALUES = 1 << 22  # of wide rows there are fewer in a batch, for what is held in memory
 
 
 class Source(Protocol):
@@ -37,6 +40,10 @@ class Source(Protocol):
     @property
     def is_columnar(self) -> bool:
         """Whether some of the columns are read in less time than all of them."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it pays to prepare for reading it."""
 
     def num_rows(self) -> int | None:
         """Where that is known without reading them."""
@@ -56,6 +63,10 @@ class FrameSource:
     def __init__(self, frame: pl.DataFrame, place: str) -> None:
         self._frame, self._place = frame, place
 
+    @property
+    def is_large(self) -> bool:
+        return self._frame.estimated_size() >= LARGE
+
     def digests(self) -> list[str]:
         digest = hashlib.sha256()
         for name in self._frame.columns:
@@ -70,9 +81,14 @@ class FrameSource:
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         check_columns(columns, self._frame.columns, source=self._place)
         rows, height = self._frame.select(columns), self._frame.height
-        for start in range(0, height, BATCH_ROWS):
-            part = rows[start : start + BATCH_ROWS]
+        batch_rows = _batch_rows(columns)
+        for start in range(0, height, batch_rows):
+            part = rows[start : start + batch_rows]
             yield Batch(part, first_row=start, start=start, done=(start + part.height) / height)
+
+
+def _batch_rows(columns: Sequence[str]) -> int:
+    return max(1, min(BATCH_ROWS, BATCH_VALUES // max(1, len(columns))))
 
 
 def _bytes_of(rows: pl.DataFrame) -> bytes:
@@ -100,6 +116,10 @@ class FileSource:
     def is_columnar(self) -> bool:
         """Not with text files, whose rows are taken apart as a whole."""
         return all(separator(file) is None for file in self._files)
+
+    @property
+    def is_large(self) -> bool:
+        return sum(size_of(file) for file in self._files) >= LARGE
 
     def digests(self) -> list[str]:
         return [part for file in self._files for part in stamp(file)]
@@ -156,7 +176,8 @@ class FileSource:
     ) -> Iterator[tuple[pa.RecordBatch, int, float]]:
         if (text := separator(file)) is None:
             where = None if self._where is None else self._where.filter
-            yield from parquet_batches(file, columns, batch_rows=BATCH_ROWS, where=where)
+            batch_rows = _batch_rows(columns)
+            yield from parquet_batches(file, columns, batch_rows=batch_rows, where=where)
             return
         first_row = 0
         for rows, share in delimited_batches(file, text, columns, encoding=self._encoding):
@@ -185,6 +206,7 @@ class KeptSource:
     def __init__(self, source: Source, where: Where) -> None:
         self._source, self._where = source, where
         self.pays_to_spool, self.is_columnar = source.pays_to_spool, source.is_columnar
+        self.is_large = source.is_large
         self.num_all = 0
 
     def digests(self) -> list[str]:

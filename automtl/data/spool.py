@@ -20,7 +20,8 @@ from pyarrow import ipc
 
 from automtl.data.ahead import ahead
 from automtl.data.arrays import reserve
-from automtl.data.batch import Batch, Shared
+from automtl.data.batch import Batch
+from automtl.data.coded import Shared
 from automtl.data.compact import Compact, Uses, places_of
 from automtl.data.source import Source
 
@@ -78,7 +79,8 @@ class _Spool:
         self.is_full = False
 
     def fill(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches, each written before it is handed on, while the next one is read."""
+        """The batches as they are written, each before it is handed on, while the next one is
+        read."""
         with ExitStack() as stack:
             schemas: tuple[pa.Schema, pa.Schema] | None = None
             for read in ahead(batches):
@@ -93,6 +95,14 @@ class _Spool:
                     writer.write_batch(rows)
                     self._num_rows += batch.height
                     self._origins.append((batch.source, batch.first_row))
+                    batch = batch.with_rows(
+                        rows.select(batch.columns),
+                        start=batch.start,
+                        done=batch.done,
+                        places=batch.places,
+                        types=types[0],
+                        numbered=self._compact.numbered,
+                    )
                 yield batch
         self._file.flush()
         self.is_full = True
@@ -116,6 +126,7 @@ class _Spool:
                     places=places_of(rows),
                     shared=shared,
                     types=types,
+                    numbered=self._compact.numbered,
                 )
                 start += rows.num_rows
 

@@ -26,7 +26,6 @@ __all__ = ["Cuts", "TimeCounts"]
 MANY_PENDING = 1 << 18  # distinct times that wait to be added up
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 WIDER: Mapping[pl.DataType, pl.DataType] = {pl.UInt64(): pl.Int128()}  # a limit may be below 0
-Integers = npt.NDArray[np.int64]
 TextOf = Literal["int", "float", "date"]
 
 
@@ -44,7 +43,7 @@ class Cuts:
     valid_until: Any
     test_from: Any
 
-    def passed(self, times: pl.Series | Integers) -> npt.NDArray[np.int8]:
+    def passed(self, times: pl.Series | npt.NDArray[Any]) -> npt.NDArray[np.int8]:
         """How many of the four limits, as they are listed, each time has reached [N]."""
         times = self._comparable(times) if isinstance(times, pl.Series) else times
         if isinstance(times, pl.Series) and times.dtype == pl.Int64 and not times.null_count():
@@ -166,8 +165,9 @@ class TimeCounts:
         return total
 
 
-def _counts_of(integers_N: Integers) -> pl.DataFrame:
+def _counts_of(integers_N: npt.NDArray[Any]) -> pl.DataFrame:
     """How often each occurs."""
+    integers_N = integers_N.astype(np.int64, copy=False)
     if not len(integers_N):
         return pl.DataFrame(schema={"time": pl.Int64, "count": pl.Int64})
     low = int(integers_N.min())

@@ -9,16 +9,18 @@ Shapes: N values, D distinct values, V keys of a vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.data.batch import Coded, Distinct
+from automtl.data.coded import Coded, Distinct
 from automtl.data.columns import as_integers, as_keys, plain
 from automtl.data.hash_index import HashIndex
 from automtl.data.key_counts import WIDEST
 from automtl.data.key_hash import key_hashes
+from automtl.data.placing import Found
 from automtl.data.remembered import Remembered
 from automtl.data.written import num_digits
 
@@ -59,14 +61,27 @@ class Lookup:
             values.replace_strict(distinct, ids_D, default=MISSING, return_dtype=pl.Int32)
         ).to_numpy()
 
-    def integer_ids(self, values_N: Ints) -> Ids:
-        """The id of each integer [N]."""
-        self._integers = self._integers or _integer_ids(self._keys)
-        return self._integers.find(values_N)
+    def integer_ids(self, values_N: npt.NDArray[Any]) -> Ids:
+        """The id of each integer [N], of any width."""
+        return self._integer_table.find(values_N.astype(np.int64, copy=False))
 
     def coded_ids(self, column: Coded) -> Ids:
         """The id of each value of a column of text [N]."""
-        return self._by_code.ids(column)
+        return self._by_code.ids(column.distinct).take(column.codes_N)
+
+    def distinct_ids(self, distinct: Distinct) -> Ids:
+        """The id of each of the distinct values of a column of text, then MISSING [D + 1]."""
+        return self._by_code.ids(distinct)
+
+    def found(self, values_N: npt.NDArray[Any]) -> Found | None:
+        """The id of each integer [N], of any width, to be looked up where it is put; None where
+        that cannot be."""
+        return self._integer_table.found(values_N)
+
+    @property
+    def _integer_table(self) -> _NarrowIds | _WideIds:
+        self._integers = self._integers or _integer_ids(self._keys)
+        return self._integers
 
     def _of_keys(self, keys_D: pl.Series) -> Ids:
         self._text = self._text or _TextIds(self._keys)
@@ -88,13 +103,20 @@ class BucketLookup:
         """The id of each value of a column [N]."""
         return self._of_keys(as_keys(values))
 
-    def integer_ids(self, values_N: Ints) -> Ids:
-        """The id of each integer [N]."""
+    def integer_ids(self, values_N: npt.NDArray[Any]) -> Ids:
+        """The id of each integer [N], of any width."""
         return self._of_keys(pl.Series(values_N).cast(pl.String))
 
     def coded_ids(self, column: Coded) -> Ids:
         """The id of each value of a column of text [N]."""
-        return self._by_code.ids(column)
+        return self._by_code.ids(column.distinct).take(column.codes_N)
+
+    def distinct_ids(self, distinct: Distinct) -> Ids:
+        """The id of each of the distinct values of a column of text, then MISSING [D + 1]."""
+        return self._by_code.ids(distinct)
+
+    def found(self, values_N: npt.NDArray[Any]) -> None:
+        """None: what is hashed has no table."""
 
     def _of_keys(self, keys_D: pl.Series) -> Ids:
         ids_D = (key_hashes(keys_D) % self._num_buckets).astype(np.int32) + np.int32(FIRST_ID)
@@ -103,20 +125,19 @@ class BucketLookup:
 
 
 class _ByCode:
-    """The ids of a column of text from those of its distinct values, which are kept as long as the
-    batches share them."""
+    """The ids of distinct text, which are kept as long as the batches share it."""
 
     def __init__(self, of_keys: Callable[[pl.Series], Ids]) -> None:
         self._of_keys = of_keys
         self._known: tuple[Distinct, Ids] | None = None  # one value, as several threads may ask
 
-    def ids(self, column: Coded) -> Ids:
-        """The id of each value [N], MISSING where there is none."""
+    def ids(self, distinct: Distinct) -> Ids:
+        """The id of each, then MISSING for rows that have none [D + 1]."""
         known = self._known
-        if known is None or known[0] is not column.distinct:
-            ids_D = np.append(self._of_keys(column.distinct.keys), np.int32(MISSING))
-            known = self._known = (column.distinct, ids_D)
-        return known[1].take(column.codes_N)
+        if known is None or known[0] is not distinct:
+            ids_D = np.append(self._of_keys(distinct.keys), np.int32(MISSING))
+            known = self._known = (distinct, ids_D)
+        return known[1]
 
 
 class _NarrowIds:
@@ -135,6 +156,10 @@ class _NarrowIds:
             places_N = np.where((places_N >= 0) & (places_N <= last), places_N, last + 1)
         return self._ids.take(places_N)
 
+    def found(self, values_N: npt.NDArray[Any]) -> Found:
+        """The same, to be looked up where it is put."""
+        return Found(values_N=values_N, first=self._first, table_V=self._ids)
+
 
 class _WideIds:
     """The ids of integers by hashing."""
@@ -145,6 +170,11 @@ class _WideIds:
 
     def find(self, values_N: Ints) -> Ids:
         return self._ids.take(self._index.find(values_N.view(np.uint64)))  # -1: the last
+
+    def found(self, values_N: npt.NDArray[Any]) -> Found:
+        """The same, to be looked up where it is put."""
+        values_N = values_N.astype(np.int64, copy=False)
+        return Found(values_N=self._index.find(values_N.view(np.uint64)), table_V=self._ids)
 
 
 class _TextIds:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from automtl.data.arrow_types import known_numbers, numpy_floats
 from automtl.data.columns import LONGEST_OTHER, OTHER_TEXT
 
-__all__ = ["TENS", "are_keys", "num_digits", "plain_integers", "plain_numbers"]
+__all__ = ["TENS", "are_keys", "num_digits", "plain_integers", "plain_numbers", "text_parts"]
 
 WHOLE_END = b".0"
 OTHER = [text.encode() for text in OTHER_TEXT if text]
@@ -69,7 +69,7 @@ def are_keys(text: pa.StringArray) -> bool:
     False where it cannot tell."""
     if text.null_count or not _has_bytes(text):
         return False
-    length_N, letters = np.diff(_ends_of(text)), _bytes_of(text).tobytes()
+    length_N, letters = np.diff(text_parts(text)[0]), _bytes_of(text).tobytes()
     is_short = length_N.min(initial=LONGEST_OTHER + 1) <= LONGEST_OTHER
     odd = [WHOLE_END, *(OTHER if is_short else ())]
     return bool(length_N.all()) and not any(one in letters for one in odd)
@@ -82,17 +82,16 @@ def _has_bytes(text: pa.Array) -> bool:
 
 def _bytes_of(text: pa.StringArray) -> npt.NDArray[np.uint8]:
     """All letters behind each other."""
-    letters = text.buffers()[2]
-    if letters is None:
-        return np.zeros(0, dtype=np.uint8)
-    ends_N = _ends_of(text)
-    return np.frombuffer(letters, np.uint8)[ends_N[0] : ends_N[-1]]
+    ends_N, letters = text_parts(text)
+    return letters[ends_N[0] : ends_N[-1]]
 
 
-def _ends_of(text: pa.StringArray) -> npt.NDArray[Any]:
-    """Where the first text begins, and where each ends."""
+def text_parts(text: pa.StringArray) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
+    """Where the first text begins and where each ends [N + 1], and the letters; of an array that
+    has them behind each other."""
     kind = np.int64 if pa.types.is_large_string(text.type) else np.int32
-    ends = text.buffers()[1]
+    _, ends, letters = text.buffers()
+    letters_M = np.zeros(0, np.uint8) if letters is None else np.frombuffer(letters, np.uint8)
     if ends is None:  # of no text
-        return np.zeros(1, dtype=kind)
-    return np.frombuffer(ends, kind)[text.offset : text.offset + len(text) + 1]
+        return np.zeros(1, dtype=kind), letters_M
+    return np.frombuffer(ends, kind)[text.offset : text.offset + len(text) + 1], letters_M

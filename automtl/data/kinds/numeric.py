@@ -8,7 +8,14 @@ import polars as pl
 
 from automtl.config import NumericFeature, Scale
 from automtl.data.batch import Batch
-from automtl.data.scaling import Moments, Scaling, finite_column, fit_edges, fit_ranks
+from automtl.data.scaling import (
+    Moments,
+    Scaling,
+    finite_column,
+    finite_values,
+    fit_edges,
+    fit_ranks,
+)
 
 __all__ = ["NumericFit", "numeric_features"]
 
@@ -21,7 +28,8 @@ class NumericFit:
 
     def add(self, batch: Batch, rows: npt.NDArray[np.int64] | None) -> None:
         """Adds the train rows of a batch, those numbered `rows` (None: all); checks every row."""
-        numbers_N = finite_column(batch, self.name)
+        read = finite_column if self._scale == "log1p" else finite_values
+        numbers_N = read(batch, self.name)
         self._moments.add(numbers_N if rows is None else numbers_N[rows])
 
     def merge(self, other: NumericFit) -> None:

@@ -16,6 +16,8 @@ from automtl.data.encode import Encoder
 from automtl.data.fit import fit_encoder
 from automtl.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("loops")
+
 CLICK = {"click": {"label": "click"}}
 
 

@@ -13,6 +13,8 @@ from automtl.data.fit import fit_encoder
 from automtl.data.key_hash import key_hashes
 from automtl.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("loops")
+
 CLICK = {"click": {"label": "click"}}
 WORD = 2**64
 

@@ -16,6 +16,8 @@ from automtl.data.paths import data_files
 from automtl.data.read import read_frame
 from automtl.errors import DataError, SpecError
 
+pytestmark = pytest.mark.usefixtures("loops")
+
 CLICK = {"click": {"label": "click"}}
 DATA = {"path": "rows", "categorical": ["user"], "numeric": ["age"], "split": {"time": "day"}}
 

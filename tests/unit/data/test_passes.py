@@ -3,6 +3,7 @@
 import errno
 import itertools
 import os
+import time
 
 import numpy as np
 import polars as pl
@@ -13,20 +14,22 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from support.data_spec import make_spec
 
-from automtl.data import arrays, delimited, key_counts, row_hash, source, vocabulary
-from automtl.data.ahead import ahead
+from automtl.data import arrays, delimited, key_counts, row_hash, source, totals, vocabulary
+from automtl.data.ahead import ahead, mapped
 from automtl.data.arrays import ArrayWriter, reserve
 from automtl.data.batch import Batch
 from automtl.data.cache import open_data
 from automtl.data.fit import Gathered
 from automtl.data.hash_index import HashIndex
 from automtl.data.key_counts import KeyCounts, build_vocabulary
+from automtl.data.parquet import parquet_batches
 from automtl.data.row_hash import nth_smallest, row_hashes
 from automtl.data.sample import SIZE, RowSample
 from automtl.data.scaling import Moments
 from automtl.data.vocabulary import Lookup
 from automtl.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("loops")
 TASKS = {
     "click": {"label": "click"},
     "spend": {"label": "spend", "type": "regression", "given": "click"},
@@ -186,7 +189,7 @@ def test_integers_are_counted_and_found_whether_they_lie_near_or_far(batches, wi
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(key_counts, "WIDEST", widest)
         patch.setattr(vocabulary, "WIDEST", widest)
-        patch.setattr(key_counts, "MANY_PENDING", 3)
+        patch.setattr(totals, "MANY_PENDING", 3)
         counts = [KeyCounts(), KeyCounts()]
         for number, values in enumerate(batches):
             counts[number % 2].add(pl.Series(values, dtype=pl.Int64))
@@ -206,7 +209,7 @@ def test_integers_come_as_they_are_from_arrow_and_from_a_frame(dtype):
     arrow = frame.to_arrow().to_batches()[0]
     for rows in (Batch(frame[1:]), Batch(arrow.slice(1))):
         values_N = rows.integers("id")
-        assert values_N.dtype == np.int64
+        assert values_N.dtype == frame["id"].to_numpy().dtype
         assert values_N.tolist() == [3, 7, 5]
 
 
@@ -396,6 +399,50 @@ def test_items_come_in_order_and_an_error_comes_where_it_happened():
     assert [next(coming), next(coming), next(coming)] == [0, 1, 2]
     with pytest.raises(DataError, match="x"):
         next(coming)
+
+
+def test_what_is_made_of_items_comes_in_their_order_the_first_by_itself():
+    begun = []
+
+    def made(item):
+        begun.append(item)
+        if item == 5:
+            raise DataError("x")
+        time.sleep(0.01 * (item == 1))  # the next is done before it
+        return -item
+
+    coming = mapped(made, iter(range(9)), num_threads=3)
+    assert next(coming) == 0
+    assert begun == [0]
+    assert [next(coming) for _ in range(4)] == [-1, -2, -3, -4]
+    with pytest.raises(DataError, match="x"):
+        next(coming)
+    assert list(mapped(made, iter(()), num_threads=2)) == []
+
+
+def test_row_groups_are_read_together_as_far_as_a_batch_holds_them(tmp_path):
+    """So that rows of text share their distinct values, and none are cut for nothing."""
+    file = tmp_path / "rows.parquet"
+    rows(500).write_parquet(file, row_group_size=100)
+    heights = {}
+    for batch_rows in (70, 100, 250, 1000):
+        batches = list(parquet_batches(file, ["day"], batch_rows=batch_rows))
+        heights[batch_rows] = [batch.num_rows for batch, _, _ in batches]
+        assert [first for _, first, _ in batches] == [0, *np.cumsum(heights[batch_rows])[:-1]]
+    assert heights[70] == [70, 30] * 5
+    assert heights[100] == [100] * 5
+    assert heights[250] == [200, 200, 100]
+    assert heights[1000] == [500]
+
+
+def test_wide_rows_come_in_smaller_batches(monkeypatch):
+    monkeypatch.setattr(source, "BATCH_VALUES", 1000)
+    frame = pl.DataFrame({f"x{place}": range(600) for place in range(4)})
+    heights = [
+        [batch.height for batch in source.FrameSource(frame, "rows").batches(frame.columns[:num])]
+        for num in (1, 4)
+    ]
+    assert heights == [[600], [250, 250, 100]]
 
 
 def test_rows_made_of_others_share_what_is_known_of_their_text():

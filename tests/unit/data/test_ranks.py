@@ -15,6 +15,8 @@ from automtl.data.fit import fit_encoder
 from automtl.data.scaling import NUM_RANK_BINS
 from automtl.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("loops")
+
 CLICK = {"click": {"label": "click"}}
 COLUMNS = st.lists(
     st.one_of(st.none(), st.integers(-5, 5).map(float), st.floats(-1e300, 1e300)), min_size=1

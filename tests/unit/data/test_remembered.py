@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from automtl.config import SequenceFeature
 from automtl.data import remembered
 from automtl.data.batch import Batch
-from automtl.data.kinds.categorical import categorical_ids
+from automtl.data.kinds.categorical import categorical_column
 from automtl.data.kinds.sequence import sequence_ids
 from automtl.data.listed import FEW_ROWS, Listed, ListedRows
 from automtl.data.vocabulary import MISSING, UNSEEN, BucketLookup, Lookup
@@ -34,9 +34,9 @@ def test_few_rows_have_the_ids_that_they_have_among_many(make, data, kind):
     lookup = make()
     for _ in range(3):  # requests, one after the other
         asked = data.draw(st.lists(VALUES[kind] | st.none(), max_size=8))
-        few = categorical_ids(Batch(column(kind, asked)), "c", lookup)
+        few = categorical_column(Batch(column(kind, asked)), "c", lookup)
         filled = asked + [None] * FEW_ROWS  # too many to be remembered
-        many = categorical_ids(Batch(column(kind, filled)), "c", make())
+        many = categorical_column(Batch(column(kind, filled)), "c", make())
         assert few.tolist() == many[: len(asked)].tolist()
 
 
@@ -65,7 +65,7 @@ def test_lists_of_few_rows_have_the_ids_that_they_have_among_many(make, asked, i
 def test_more_values_than_are_remembered_are_encoded_all_the_same(monkeypatch):
     monkeypatch.setattr(remembered, "MOST", 10)
     lookup = Lookup(pl.Series([str(number) for number in range(50)]))
-    ids = categorical_ids(Batch(column(pl.Int64, range(40))), "c", lookup)
+    ids = categorical_column(Batch(column(pl.Int64, range(40))), "c", lookup)
     assert ids.tolist() == list(range(2, 42))
     assert not any(lookup.remembered._known.values())
 
@@ -73,8 +73,8 @@ def test_more_values_than_are_remembered_are_encoded_all_the_same(monkeypatch):
 def test_a_number_and_its_text_are_asked_apart():
     lookup = Lookup(pl.Series(["1", "True"]))
     for kind, value in [(pl.Int64, 1), (pl.Boolean, True), (pl.String, "1"), (pl.Int64, 1)]:
-        few = categorical_ids(Batch(column(kind, [value])), "c", lookup)
-        many = categorical_ids(Batch(column(kind, [value] * 1000)), "c", lookup)
+        few = categorical_column(Batch(column(kind, [value])), "c", lookup)
+        many = categorical_column(Batch(column(kind, [value] * 1000)), "c", lookup)
         assert few[0] == many[0]
 
 
@@ -83,7 +83,7 @@ def test_what_is_remembered_is_bounded(monkeypatch):
     lookup = Lookup(pl.Series(["3"]))
     for start in range(0, 60, 6):
         values = [*range(start, start + 6), 3, None]
-        ids = categorical_ids(Batch(column(pl.Int64, values)), "c", lookup)
+        ids = categorical_column(Batch(column(pl.Int64, values)), "c", lookup)
         assert ids.tolist() == [2 if one == 3 else UNSEEN for one in values[:-1]] + [MISSING]
         (known,) = lookup.remembered._known.values()
         assert len(known) <= 10
@@ -93,6 +93,6 @@ def test_long_text_is_encoded_and_not_remembered(monkeypatch):
     monkeypatch.setattr(remembered, "LONGEST", 5)
     lookup = Lookup(pl.Series(["short", "a longer one"]))
     for values in (["a longer one", "short", "another long one"], ["short", None]):
-        ids = categorical_ids(Batch(column(pl.String, values)), "c", lookup)
+        ids = categorical_column(Batch(column(pl.String, values)), "c", lookup)
         assert ids.tolist() == ([3, 2, UNSEEN] if len(values) == 3 else [2, MISSING])
     assert lookup.remembered._known == {pl.String: {"short": 2, None: MISSING}}

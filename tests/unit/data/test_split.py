@@ -9,6 +9,8 @@ from automtl.data.split import split_column, split_frame
 from automtl.data.times import Cuts
 from automtl.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("loops")
+
 CLICK = {"click": {"label": "click"}}
 
 

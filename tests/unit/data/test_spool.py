@@ -15,6 +15,8 @@ from automtl.data.source import FileSource, FrameSource, KeptSource
 from automtl.data.spool import spooled
 from automtl.data.where import Where
 
+pytestmark = pytest.mark.usefixtures("loops")
+
 NUM_ROWS = 300
 LIMITS = [2**7 - 1, 2**7, 2**15 - 1, 2**15, 2**31 - 1, 2**31, 2**63 - 1]
 EDGES = [0, *LIMITS, *(-one - 1 for one in LIMITS)]

@@ -19,6 +19,8 @@ from automtl.data.parquet import parquet_batches
 from automtl.data.where import Where
 from automtl.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("loops")
+
 MAY_4 = dt.date(2024, 5, 4)
 CLICK = {"click": {"label": "click"}}
 DATA = {"path": "rows.parquet", "numeric": ["x"]}

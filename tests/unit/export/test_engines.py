@@ -19,6 +19,7 @@ from automtl.export.pick import pick
 from automtl.export.write import export_bundle
 
 HEAVY = {"torch", "ray", "optuna", "pandas", "plotly", "scipy", "sklearn", "moocore", "onnxscript"}
+HEAVY |= {"numba"}
 
 SCORE = """
 import sys

@@ -1,0 +1,66 @@
+"""Text of all batches of a column by one list of its distinct values, which grows as they come.
+
+So what follows from a text is made once, not once a batch, and a row is a number: by compiled loops
+that costs little more than one look at each distinct text of a batch.
+
+Shapes: N rows, D distinct values of a batch, V of all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from automtl.data.coded import Coded, Distinct
+
+if TYPE_CHECKING:
+    from automtl.data.numbering import TextNumbers
+
+__all__ = ["MISSING_NUMBER", "NumberedRows", "NumberedText"]
+
+MISSING_NUMBER = 0
+
+
+class NumberedText:
+    """The distinct values; the first stands for rows that have none."""
+
+    def __init__(self) -> None:
+        from automtl.data.numbering import TextNumbers  # who scores does without Numba
+
+        self._numbers: TextNumbers = TextNumbers()
+        self._distinct: Distinct | None = None
+
+    @property
+    def num(self) -> int:
+        """How many numbers there are so far."""
+        return 1 + self._numbers.num
+
+    def add(self, column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+        """The number of each row's text [N]; new ones get the next."""
+        if column.dictionary.null_count:
+            column = column.dictionary_decode().dictionary_encode()
+        distinct = Distinct(column.dictionary)
+        numbers_D = self._numbers.add(distinct.array) + np.int32(1)
+        return np.append(numbers_D, np.int32(MISSING_NUMBER)).take(
+            Coded(distinct, column.indices).codes_N
+        )
+
+    @property
+    def distinct(self) -> Distinct:
+        """Those so far, by number."""
+        if self._distinct is None or len(self._distinct.array) != self.num:
+            nothing = pa.nulls(1, pa.large_string())
+            self._distinct = Distinct(pa.concat_arrays([nothing, self._numbers.texts()]))
+        return self._distinct
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRows:
+    """A column of a batch: the number [N] of each row's text, as narrow as they lie."""
+
+    text: NumberedText
+    numbers_N: npt.NDArray[Any]

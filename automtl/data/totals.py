@@ -1,0 +1,103 @@
+"""Counts of integers that lie far apart, and of text: of distinct keys, as they come.
+
+The keys of some batches wait, and are then grouped by polars. Loops that are compiled number
+integers by a table instead.
+
+Shapes: N values, V distinct ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from automtl.data.loops import compiled, fixed
+
+if TYPE_CHECKING:
+    from automtl.data.numbering import IntegerNumbers
+
+__all__ = ["IntegerTotals", "TextTotals", "added_up", "as_long"]
+
+MANY_PENDING = 1 << 19  # distinct keys that wait to be added up
+Counts = npt.NDArray[np.int64]
+
+
+class _Totals:
+    """Counts by key that are added up when many wait, so that each key is sorted seldom."""
+
+    def __init__(self, dtype: type[pl.DataType]) -> None:
+        self._added = pl.DataFrame(schema={"key": dtype, "count": pl.Int64})
+        self._pending: list[pl.DataFrame] = []
+        self._num_pending = 0
+
+    def add_counted(self, keys: pl.Series, counts: pl.Series) -> None:
+        """Keys that are null, or were counted 0 times, are left out when they are added up."""
+        dtype = self._added.schema["key"]
+        part = pl.DataFrame({"key": keys.cast(dtype), "count": counts.cast(pl.Int64)})
+        self._pending.append(part)
+        self._num_pending += part.height
+        if self._num_pending > max(MANY_PENDING, self._added.height):
+            self._add_up()
+
+    def total(self) -> pl.DataFrame:
+        """The `key` and `count` of each."""
+        if self._pending:
+            self._add_up()
+        return self._added
+
+    def _add_up(self) -> None:
+        self._added = added_up(pl.concat([self._added, *self._pending]))
+        self._pending, self._num_pending = [], 0
+
+
+class IntegerTotals(_Totals):
+    """Of 64-bit integers."""
+
+    def __init__(self) -> None:
+        super().__init__(pl.Int64)
+        self._numbered: IntegerNumbers | None = None
+        self._counts_V = np.zeros(0, dtype=np.int64)
+
+    def add(self, values_N: npt.NDArray[Any]) -> None:
+        """Counts integers of any width, none of them missing."""
+        if (loops := compiled()) is None:
+            self.add_counted(*map(pl.Series, np.unique(values_N, return_counts=True)))
+            return
+        from automtl.data.numbering import IntegerNumbers
+
+        self._numbered = self._numbered or IntegerNumbers()
+        numbers_N = self._numbered.add(values_N)
+        self._counts_V = as_long(self._counts_V, self._numbered.num)
+        loops.count(fixed(numbers_N), 0, self._counts_V)
+
+    def total(self) -> pl.DataFrame:
+        if (numbered := self._numbered) is not None:
+            self._numbered = None
+            counts_V, self._counts_V = self._counts_V[: numbered.num], self._counts_V[:0]
+            self.add_counted(pl.Series(numbered.values_V), pl.Series(counts_V))
+        return super().total()
+
+
+class TextTotals(_Totals):
+    """Of keys that are text."""
+
+    def __init__(self) -> None:
+        super().__init__(pl.String)
+
+
+def added_up(counts: pl.DataFrame) -> pl.DataFrame:
+    """The sum of the counts of each `key` that occurs."""
+    known = counts.lazy().filter(pl.col("key").is_not_null() & (pl.col("count") > 0))
+    return known.group_by("key").agg(pl.col("count").sum()).collect()
+
+
+def as_long(counts_V: Counts, num: int) -> Counts:
+    """The counts with room for as many, and for more."""
+    if num <= len(counts_V):
+        return counts_V
+    longer_V = np.zeros(2 * num, dtype=np.int64)
+    longer_V[: len(counts_V)] = counts_V
+    return longer_V

@@ -1,0 +1,253 @@
+"""Compiled loops give what NumPy, or a plain loop in Python, gives."""
+
+import itertools
+from importlib import util
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.data_spec import make_spec
+
+from automtl.data import compiled, source
+from automtl.data.build import encode_rows
+from automtl.data.cache import ARRAYS
+from automtl.data.loops import compiled as in_use
+from automtl.data.loops import compiled_loops
+from automtl.data.numbered_text import NumberedText
+from automtl.data.numbering import IntegerNumbers, TextNumbers
+from automtl.data.placing import Found, Scaled, side_by_side
+from automtl.data.row_hash import row_hashes, rows_below
+from automtl.data.scaling import Moments, Scaling, scaled
+from automtl.data.source import FileSource, FrameSource
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+WIDTHS = st.sampled_from(["int8", "uint8", "int16", "int32", "uint32", "int64"])
+
+
+def first_come(values):
+    """The number of each value in the order in which they came."""
+    numbers = {}
+    return [numbers.setdefault(value, len(numbers)) for value in values]
+
+
+# ---- numbers by hashing --------------------------------------------------------------------
+
+
+@given(st.lists(st.lists(INT64 | st.integers(-4, 4))))
+def test_integers_are_numbered_as_they_come(batches):
+    numbers = IntegerNumbers()
+    found = [numbers.add(np.array(batch, dtype=np.int64)).tolist() for batch in batches]
+    every = [value for batch in batches for value in batch]
+    assert list(itertools.chain(*found)) == first_come(every)
+    assert numbers.values_V.tolist() == list(dict.fromkeys(every))
+
+
+def test_a_table_of_integers_grows_with_them():
+    values = np.random.default_rng(0).permutation(np.arange(-30_000, 30_000)) * 7_919
+    numbers = IntegerNumbers()
+    for part in np.array_split(np.concatenate([values, values]), 7):
+        numbers.add(part)
+    assert numbers.values_V.tolist() == values.tolist()
+    assert numbers.add(values[::-1].copy()).tolist() == list(range(len(values)))[::-1]
+
+
+@given(st.lists(st.lists(st.text() | st.sampled_from(["", "a", "12345678", "123456789"]))))
+def test_text_is_numbered_as_it_comes(batches):
+    numbers = TextNumbers()
+    found = [numbers.add(pa.array(batch, pa.string())).tolist() for batch in batches]
+    every = [value for batch in batches for value in batch]
+    assert list(itertools.chain(*found)) == first_come(every)
+    assert numbers.texts().to_pylist() == list(dict.fromkeys(every))
+
+
+def test_a_table_of_text_grows_with_it():
+    words = [f"{'w' * (place % 19)}{place}" for place in range(40_000)]
+    numbers = TextNumbers()
+    for start in range(0, len(words), 1_000):
+        numbers.add(pa.array(words[start : start + 1_000], pa.large_string()))
+    assert numbers.texts().to_pylist() == words
+    part = pa.array(words).slice(17, 9)  # begins within its letters
+    assert numbers.add(part).tolist() == list(range(17, 26))
+
+
+def test_text_of_one_hash_is_told_by_its_letters():
+    """Of two words for each of these lengths the second differs in its last letter alone."""
+    words = [f"{'x' * length}{end}" for length in range(20) for end in "ab"]
+    numbers = TextNumbers()
+    numbers.add(pa.array(words))
+    numbers._entries_S[:] = compiled.FREE  # as if all had the hash of the first
+    numbers._hashes_V[:] = numbers._hashes_V[0]
+    compiled.number_again(numbers._hashes_V[: numbers.num], numbers._entries_S)
+    ends, known = numbers._ends_V, numbers._letters
+    for number, word in enumerate(words):
+        letters = np.frombuffer(word.encode(), np.uint8)
+        slot = compiled._slot_of(
+            letters,
+            np.uint64(0),
+            np.uint64(len(letters)),
+            numbers._hashes_V[0],
+            numbers._entries_S,
+            ends,
+            known,
+        )
+        assert numbers._entries_S[slot] & compiled.LOWER == number
+
+
+def test_rows_without_text_have_the_number_0():
+    text = NumberedText()
+    codes = pa.array([0, None, 2, 1, 3], pa.int8())
+    words = pa.array(["b", None, "a", "b"])  # a file may name a value twice, and a missing one
+    assert text.add(pa.DictionaryArray.from_arrays(codes, words)).tolist() == [1, 0, 2, 0, 1]
+    assert text.add(pa.array(["c", "a", None]).dictionary_encode()).tolist() == [3, 2, 0]
+    assert text.num == 4
+    assert text.distinct.array.to_pylist() == [None, "b", "a", "c"]
+    assert text.distinct is text.distinct, "it is made once"
+
+
+# ---- columns -------------------------------------------------------------------------------
+
+
+@given(st.data(), WIDTHS)
+def test_what_is_looked_up_is_put_in_its_column(data, width):
+    low, high = np.iinfo(width).min, np.iinfo(width).max
+    first = data.draw(st.integers(max(low, -50), 50))
+    values = data.draw(st.lists(st.integers(low, high) | st.integers(first, min(high, first + 9))))
+    table = list(range(100, 108))
+    column = Found(values_N=np.array(values, width), table_V=np.array(table, np.int32), first=first)
+    out_NC = np.zeros((len(values), 3), dtype=np.int32)
+    side_by_side([np.full(len(values), 5), column, np.full(len(values), 6)], out_NC)
+    expected = [table[one - first] if 0 <= one - first < 7 else table[-1] for one in values]
+    assert out_NC.T.tolist() == [[5] * len(values), expected, [6] * len(values)]
+
+
+@given(
+    st.lists(st.none() | st.floats(-(2.0**40), 2.0**40, width=32)),
+    st.sampled_from(["float32", "float64"]),
+    st.booleans(),
+)
+def test_scaled_numbers_are_those_that_numpy_gives(values, width, indicator):
+    numbers_N = np.array([np.nan if one is None else one for one in values], dtype=width)
+    scaling = Scaling(name="x", mean=0.3, std=1e-3, indicator=indicator)
+    column = Scaled(numbers_N=numbers_N, mean=0.3, std=1e-3, largest=1e6, indicator=indicator)
+    out_NF = np.full((len(values), 1 + column.width), 7, dtype=np.float32)
+    side_by_side([column, np.zeros(len(values))], out_NF)
+    expected = scaled(numbers_N.astype(np.float64), scaling).reshape(len(values), column.width)
+    np.testing.assert_array_equal(out_NF[:, :-1], expected)
+    assert not out_NF[:, -1].any()
+
+
+@given(st.lists(st.lists(st.none() | st.floats(-1e300, 1e300)), max_size=3))
+def test_moments_are_those_that_numpy_gives(batches):
+    found = []
+    for pays in (False, True):
+        with compiled_loops(pays=pays):
+            moments = Moments()
+            for batch in batches:
+                moments.add(np.array([np.nan if one is None else one for one in batch], float))
+            scaling = moments.scaling("x")
+            found.append((scaling.mean, scaling.std, *moments.bounds(), scaling.indicator))
+    size = max((abs(one) for batch in batches for one in batch if one is not None), default=0)
+    assert found[1] == pytest.approx(found[0], rel=1e-9, abs=1e-9 * size)
+
+
+@given(st.integers(0, 2**40), st.integers(0, 300), st.integers(0, 2**64 - 1), st.integers(0, 9))
+def test_rows_are_chosen_by_their_numbers(start, count, limit, seed):
+    expected = row_hashes(start, count, seed=seed)
+    with compiled_loops(pays=True):
+        rows, hashes = rows_below(np.uint64(limit), start, count, seed=seed)
+    assert rows.tolist() == np.flatnonzero(expected <= np.uint64(limit)).tolist()
+    assert hashes.tolist() == expected[rows].tolist()
+
+
+# ---- all together --------------------------------------------------------------------------
+
+
+def frame_of(num_rows=3_000):
+    rng = np.random.default_rng(0)
+    click = rng.integers(0, 2, num_rows)
+    return pl.DataFrame(
+        {
+            "near": rng.integers(-20, 900, num_rows),
+            "far": rng.integers(-(2**62), 2**62, 40)[rng.integers(0, 40, num_rows)],
+            "holes": pl.Series(rng.integers(0, 9, num_rows)).scatter([1, 7], None),
+            "word": [None if i % 11 == 0 else f"w{i * i % 300}" for i in range(num_rows)],
+            "odd": rng.choice(["2.0", "2", "True", "", "x"], num_rows),
+            "hashed": [f"h{i % 500}" for i in range(num_rows)],
+            "real": rng.normal(size=num_rows),
+            "half": rng.normal(size=num_rows).astype(np.float32),
+            "gaps": pl.Series(rng.normal(size=num_rows)).scatter([3, 2_000], None),
+            "count": rng.poisson(3, num_rows),
+            "long": rng.lognormal(size=num_rows),
+            "click": click,
+            "buy": click & rng.integers(0, 2, num_rows),
+            "day": np.arange(num_rows) // 100,
+        }
+    )
+
+
+@pytest.mark.parametrize("split", [{"time": "day"}, {"random": True}])
+@pytest.mark.parametrize("kind", ["parquet", "csv", "memory"])
+def test_all_that_is_written_is_the_same(tmp_path, monkeypatch, kind, split):
+    monkeypatch.setattr(source, "BATCH_ROWS", 700)
+    frame = frame_of()
+    file = tmp_path / f"rows.{kind}"
+    if kind != "memory":
+        getattr(frame, f"write_{kind}")(file)
+    categorical = {name: {} for name in ["near", "far", "holes", "word", "odd"]}
+    numeric = {name: {} for name in ["real", "half", "gaps", "count"]}
+    numeric["long"] = {"scale": "log1p"}
+    data = {"path": file.name, "split": split, "numeric": numeric}
+    data["categorical"] = categorical | {"hashed": {"hash": 90}}
+    tasks = {"click": {"label": "click"}, "buy": {"label": "buy", "given": "click"}}
+    spec = make_spec(data, tasks, base_dir=tmp_path)
+    made, arrays = [], []
+    for pays in (False, True):
+        directory = tmp_path / str(pays)
+        directory.mkdir()
+        rows = FrameSource(frame, "rows") if kind == "memory" else FileSource([file])
+        with compiled_loops(pays=pays):
+            made.append(
+                encode_rows(
+                    spec,
+                    directory,
+                    ARRAYS,
+                    encoder_directory=directory / "encoder",
+                    report=lambda *_: None,
+                    source=rows,
+                )
+            )
+        arrays.append({name: np.load(directory / f"{name}.npy") for name in ARRAYS})
+    by_numpy, by_loops = (one.encoder for one in made)
+    for table, keys in by_numpy.vocabularies.items():
+        assert by_loops.vocabularies[table].to_list() == keys.to_list()
+    for name in ("ids", "labels", "rows"):
+        np.testing.assert_array_equal(arrays[1][name], arrays[0][name])
+    np.testing.assert_allclose(arrays[1]["numeric"], arrays[0]["numeric"], rtol=1e-5, atol=1e-6)
+    # outside the block, as who scores later does
+    inputs = [one.transform(frame) for one in (by_numpy, by_loops)]
+    np.testing.assert_array_equal(inputs[1].ids_NC, inputs[0].ids_NC)
+
+
+def test_loops_are_compiled_where_that_pays_and_numba_is_there(monkeypatch):
+    assert in_use() is None
+    with compiled_loops(pays=True):
+        assert in_use() is compiled
+        with compiled_loops(pays=False):
+            assert in_use() is compiled, "who has begun goes on"
+    with compiled_loops(pays=False):
+        assert in_use() is None
+    monkeypatch.setattr("automtl.data.loops.find_spec", lambda name: util.find_spec(f"no_{name}"))
+    with compiled_loops(pays=True):
+        assert in_use() is None
+
+
+def test_large_is_what_has_many_bytes(tmp_path, monkeypatch):
+    frame, file = frame_of(), tmp_path / "rows.parquet"
+    frame.write_parquet(file)
+    for limit, expected in ((file.stat().st_size, True), (1 << 30, False)):
+        monkeypatch.setattr(source, "LARGE", limit)
+        assert FileSource([file]).is_large is expected
+        assert FrameSource(frame, "rows").is_large is expected
