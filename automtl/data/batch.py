@@ -161,13 +161,13 @@ class Batch:
         is_plain = values.dtype.is_numeric() and not values.dtype.is_decimal()
         return values.cast(pl.Float64).to_numpy() if is_plain else None
 
-    def known_numbers(self, name: str) -> npt.NDArray[Any] | None:
-        """A column of numbers [N] in the type in which they lie, NaN perhaps among them, not to be
-        written to; None for a column of another type, or where one is missing otherwise."""
+    def known_floats(self, name: str) -> npt.NDArray[Any] | None:
+        """A column of floats [N] as wide as they lie, NaN perhaps among them, not to be written to;
+        None for a column of another type, or where one is missing otherwise."""
         if not isinstance(self._rows, pa.RecordBatch):
             return None
         array = self._stored(self._rows, name)
-        is_plain = is_number(array.type) and not pa.types.is_float16(array.type)
+        is_plain = pa.types.is_float32(array.type) or pa.types.is_float64(array.type)
         return numpy_numbers(array) if is_plain and not array.null_count else None
 
     def numbers(self, name: str, *, hint: str) -> npt.NDArray[np.float64]:

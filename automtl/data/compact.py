@@ -18,7 +18,7 @@ import pyarrow as pa
 from automtl.data.arrow_types import arrow_numbers, is_text, numpy_numbers
 from automtl.data.batch import Batch
 from automtl.data.columns import ColumnError
-from automtl.data.loops import compiled, limits
+from automtl.data.loops import compiled
 from automtl.data.numbered_text import NumberedText
 from automtl.data.written import plain_integers
 
@@ -129,7 +129,7 @@ class Compact:
         values_N = numpy_numbers(array)
         place = self._narrow.get(name, 0)
         if place < len(NARROW):
-            place = max(place, _narrowest(*limits(values_N)))
+            place = max(place, _narrowest(int(values_N.min()), int(values_N.max())))
             self._narrow[name] = place
         if place == len(NARROW) or NARROW[place].itemsize >= values_N.itemsize:
             return array

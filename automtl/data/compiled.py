@@ -9,6 +9,7 @@ Shapes: N rows, S slots of a table (a power of two), V distinct values, D texts,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ __all__ = [
     "any_infinite",
     "count",
     "find_integers",
-    "limits",
     "moments",
     "number_again",
     "number_integers",
@@ -29,9 +29,22 @@ __all__ = [
     "rows_below",
 ]
 
-loop = njit(nogil=True, cache=True, error_model="numpy")
-# sums may be added up in any order, several at once
-sums = njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+
+def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """What has a function compiled when it is first called."""
+    options |= {"nogil": True, "error_model": "numpy"}
+
+    def of(function: Callable[..., Any]) -> Any:
+        try:
+            return njit(function, cache=True, **options)
+        except RuntimeError:  # there is no place to keep it: neither here nor where Numba would
+            return njit(function, **options)
+
+    return of
+
+
+loop = _compiled()
+sums = _compiled(fastmath={"reassoc", "nsz"})  # added up in any order, several at once
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # as of `hash_index`
 # of a slot of text: that it is free, and the bits of a number
@@ -42,16 +55,6 @@ AHEAD = 256  # slots that are told before one is looked at, so that memory is as
 
 
 # ---- integers ------------------------------------------------------------------------------
-
-
-@loop
-def limits(values_N: Any) -> Any:
-    """The smallest and the largest of at least one integer."""
-    low = high = values_N[0]
-    for row in range(len(values_N)):
-        low = min(low, values_N[row])
-        high = max(high, values_N[row])
-    return low, high
 
 
 @loop
@@ -109,13 +112,10 @@ def find_integers(values_N: Any, keys_S: Any, numbers_S: Any, shift: Any, number
 @loop
 def _word(letters: Any, place: Any, end: Any) -> Any:
     """Eight letters from a place on as one number, or as many as there are."""
-    word = np.uint64(0)
-    if place + U8 <= end:
-        for byte in range(U8):
-            word |= np.uint64(letters[place + byte]) << (U8 * byte)
-    else:
-        for byte in range(end - place):
-            word |= np.uint64(letters[place + byte]) << (U8 * byte)
+    word, end = np.uint64(0), min(place + U8, end)
+    while place < end:
+        word = word << U8 | np.uint64(letters[place])
+        place += U1
     return word
 
 

@@ -18,7 +18,7 @@ import polars as pl
 
 from automtl.data.coded import Coded, Distinct
 from automtl.data.columns import as_integers, as_keys, plain
-from automtl.data.loops import compiled, fixed, limits
+from automtl.data.loops import compiled, fixed
 from automtl.data.numbered_text import NumberedRows, NumberedText
 from automtl.data.totals import IntegerTotals, TextTotals, added_up, as_long
 from automtl.data.written import TENS, num_digits
@@ -127,7 +127,7 @@ class _NarrowCounts:
     def add(self, values_N: npt.NDArray[Any]) -> bool:
         """False, and nothing is counted, if the integers are too far apart."""
         loops, values_N = compiled(), fixed(values_N)
-        if not self._make_room(*limits(values_N)):
+        if not self._make_room(int(values_N.min()), int(values_N.max())):
             return False
         if loops is not None:
             loops.count(values_N, self._first, self._counts)

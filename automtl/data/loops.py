@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-__all__ = ["compiled", "compiled_loops", "fixed", "limits"]
+__all__ = ["compiled", "compiled_loops", "fixed"]
 
 _in_use: list[ModuleType] = []  # once for each who asks for them
 
@@ -46,10 +46,3 @@ def fixed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = values.view()
     view.flags.writeable = False
     return view
-
-
-def limits(values_N: npt.NDArray[Any]) -> tuple[int, int]:
-    """The smallest and the largest of at least one integer."""
-    if (loops := compiled()) is None:
-        return int(values_N.min()), int(values_N.max())
-    return loops.limits(fixed(values_N))  # type: ignore[no-any-return]

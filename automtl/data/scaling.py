@@ -309,13 +309,10 @@ def scaled_column(batch: Batch, scaling: Scaling) -> Column:
 
 
 def finite_values(batch: Batch, name: str) -> npt.NDArray[Any]:
-    """A column as `finite_column` has it, for compiled loops: in the type in which it lies."""
-    numbers_N = batch.known_numbers(name)
-    if numbers_N is None or ((loops := compiled()) is None):
-        return finite_column(batch, name)
-    is_float = numbers_N.dtype.kind == "f"
-    if is_float and loops.any_infinite(fixed(numbers_N)):
-        return finite_column(batch, name)  # says which
+    """A column as `finite_column` has it, for compiled loops: as wide as it lies."""
+    numbers_N, loops = batch.known_floats(name), compiled()
+    if numbers_N is None or loops is None or loops.any_infinite(fixed(numbers_N)):
+        return finite_column(batch, name)  # says which is infinite
     return numbers_N
 
 

@@ -26,7 +26,7 @@ from automtl.errors import DataError
 __all__ = ["BATCH_ROWS", "FileSource", "FrameSource", "KeptSource", "Source", "frame_source"]
 
 BATCH_ROWS = 1 << 17
-LARGE = 128 << 20  # bytes
+LARGE = 256 << 20  # bytes, from which seconds to prepare for them are soon made good
 BATCH_VALUES = 1 << 22  # of wide rows there are fewer in a batch, for what is held in memory
 
 

@@ -78,8 +78,8 @@ def test_text_of_one_hash_is_told_by_its_letters():
     words = [f"{'x' * length}{end}" for length in range(20) for end in "ab"]
     numbers = TextNumbers()
     numbers.add(pa.array(words))
-    numbers._entries_S[:] = compiled.FREE  # as if all had the hash of the first
-    numbers._hashes_V[:] = numbers._hashes_V[0]
+    numbers._entries_S[:] = compiled.FREE
+    numbers._hashes_V[:] = numbers._hashes_V[0]  # as if all had that of the first
     compiled.number_again(numbers._hashes_V[: numbers.num], numbers._entries_S)
     ends, known = numbers._ends_V, numbers._letters
     for number, word in enumerate(words):
@@ -242,6 +242,18 @@ def test_loops_are_compiled_where_that_pays_and_numba_is_there(monkeypatch):
     monkeypatch.setattr("automtl.data.loops.find_spec", lambda name: util.find_spec(f"no_{name}"))
     with compiled_loops(pays=True):
         assert in_use() is None
+
+
+def test_loops_are_compiled_where_no_file_can_be_written(monkeypatch):
+    def njit(function, cache=False, **options):
+        if cache:
+            raise RuntimeError("no locator available")
+        return function, options
+
+    monkeypatch.setattr(compiled, "njit", njit)
+    function, options = compiled._compiled(inline="never")(len)
+    assert function is len
+    assert options == {"inline": "never", "nogil": True, "error_model": "numpy"}
 
 
 def test_large_is_what_has_many_bytes(tmp_path, monkeypatch):
