@@ -59,6 +59,13 @@ class ArrayWriter:
         self._sections.append(Section(self._file, self._dtype, self._shape[1:], start))
         return self._sections[-1]
 
+    def begin_to_finish(self) -> None:
+        """Says that all rows are there: the disk is told to write the rest, which leaving waits
+        for."""
+        for section in self._sections:
+            section.flush()
+        self._file.begin_to_finish()
+
     def __enter__(self) -> Self:
         return self
 
@@ -92,24 +99,29 @@ class _File:
         num_written = os.pwritev(self.number, parts, at)
         self._num_waiting += num_written
         if self._num_waiting >= SYNC_BYTES and (self._job is None or self._job.done()):
-            self._check()
+            if self._job is not None:
+                self._job.result()
             self._job = self._thread.submit(os.fdatasync, self.number)
             self._num_waiting = 0
         return num_written
 
+    def begin_to_finish(self) -> None:
+        """Tells the disk to write the rest."""
+        self._job = self._thread.submit(self._sync, self._job)
+
     def finish(self) -> None:
         """Waits until all is on the disk. OSError where something could not be written, at any
         time: the system says it once."""
-        self._check()
-        os.fsync(self.number)
+        self._sync(self._job)
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)
         os.close(self.number)
 
-    def _check(self) -> None:
-        if self._job is not None:
-            self._job.result()
+    def _sync(self, before: Future[None] | None) -> None:
+        if before is not None:
+            before.result()
+        os.fsync(self.number)
 
 
 class Section:

@@ -128,6 +128,8 @@ def encode_rows(
             for parts in mapped(encode, batches, num_threads=_num_threads()):
                 write(parts)
             write.check_complete()
+            for writer in writers.values():
+                writer.begin_to_finish()
             saved.result()
     return Encoded(
         encoder=encoder,

@@ -9,6 +9,7 @@ Shapes: N rows of a batch, J of them on a side, K tasks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Gathered", "fit_encoder", "fitted_columns", "text_uses"]
 
+NUM_THREADS = 2  # that sort keys
 Sides = npt.NDArray[np.int8]
 
 
@@ -157,16 +159,7 @@ class Gathered:
 
     def encoder(self) -> Encoder:
         """Vocabularies, scalings and label statistics of the rows that are trained on."""
-        data = self._spec.data
-        vocabularies = {
-            table: build_vocabulary(
-                counts,
-                min_count=data.categorical[table].min_count if table in data.categorical else 1,
-                max_vocab=data.categorical[table].max_vocab if table in data.categorical else None,
-            )
-            for table, counts in self._counts().items()
-            if table not in self._hashed
-        }
+        vocabularies = self._vocabularies()
         sample = self._sample.frame()
         scalings = tuple(one.scaling(sample[one.name]) for one in self._numeric)
         buckets = tuple(one.buckets(sample[one.name]) for one in self._buckets)
@@ -226,6 +219,21 @@ class Gathered:
             dense=dense,
             weight_columns=self._weights.columns(),
         )
+
+    def _vocabularies(self) -> dict[str, pl.Series]:
+        """Of each table of keys; sorting leaves the interpreter to other threads."""
+        counts = {name: one for name, one in self._counts().items() if name not in self._hashed}
+
+        def of(table: str) -> pl.Series:
+            said = self._spec.data.categorical.get(table)
+            return build_vocabulary(
+                counts[table],
+                min_count=1 if said is None else said.min_count,
+                max_vocab=None if said is None else said.max_vocab,
+            )
+
+        with ThreadPoolExecutor(max_workers=NUM_THREADS) as threads:
+            return dict(zip(counts, threads.map(of, counts), strict=True))
 
     def _counts(self) -> dict[str, list[KeyCounts]]:
         """Of each table: the counts of the categorical column of its name and all its sequences."""
