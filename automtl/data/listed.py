@@ -1,7 +1,7 @@
 """Columns of few rows as Python values, as a request brings them.
 
 To make a column of polars and ask it something costs some microseconds whatever its length. Of
-65,536 rows that is nothing, of the columns of a request most of its time.
+many rows that is nothing, of the columns of a request most of its time.
 
 Shapes: N rows.
 """

@@ -1,7 +1,7 @@
 """Ids of values that were asked for before: for requests of few rows, whose values come again.
 
 Encoding a column costs some calls of polars and pyarrow, about a millisecond whatever its length.
-Of 65,536 rows that is nothing, of a request most of its time.
+Of many rows that is nothing, of a request most of its time.
 """
 
 from __future__ import annotations
