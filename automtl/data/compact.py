@@ -94,33 +94,17 @@ class Compact:
         """The rows with integers in as few bytes as those of the column needed so far, and their
         places in the source where some were left out."""
         rows, names = batch.arrow(), list(batch.columns)
-        if compiled() is not None:
-            for name in self._uses.listed:
-                if (
-                    pa.types.is_dictionary(rows.schema.field(name).type)
-                    and name not in self.numbered
-                ):
-                    self.numbered[name] = NumberedText()
         arrays = [self._narrow_array(name, rows.column(name)) for name in names]
         if batch.places is not None:
             names.append(PLACE)
             arrays.append(self._narrow_array(PLACE, arrow_numbers(batch.places)))
         return pa.RecordBatch.from_arrays(arrays, names=names)
 
-    def _number_text(self, schema: pa.Schema) -> None:
-        """Begins to number columns of text that are to be."""
-        for name in self._uses.listed if compiled() is not None else ():
-            if name not in self.numbered and pa.types.is_dictionary(schema.field(name).type):
-                self.numbered[name] = NumberedText()
-
     def _narrow_array(self, name: str, array: pa.Array) -> pa.Array:
-        """Of integers, as long as none of the column was missing; others as they are."""
-        if name in self.numbered:
-            numbered = self.numbered[name]
-            return self._narrow_places(name, arrow_numbers(numbered.add(array)), numbered.num)
+        """Of integers, as long as none of the column was missing, and of text by its distinct
+        values; others as they are."""
         if pa.types.is_dictionary(array.type):
-            codes = self._narrow_places(name, array.indices, len(array.dictionary))
-            return pa.DictionaryArray.from_arrays(codes, array.dictionary, safe=False)
+            return self._narrow_text(name, array)
         if not pa.types.is_integer(array.type):
             return array
         if array.null_count:
@@ -134,6 +118,14 @@ class Compact:
         if place == len(NARROW) or NARROW[place].itemsize >= values_N.itemsize:
             return array
         return arrow_numbers(values_N.astype(NARROW[place]))
+
+    def _narrow_text(self, name: str, array: pa.DictionaryArray) -> pa.Array:
+        """Its numbers, or which of its distinct values a row has."""
+        if name in self._uses.listed and compiled() is not None and is_text(array.type.value_type):
+            text = self.numbered.setdefault(name, NumberedText())
+            return self._narrow_places(name, arrow_numbers(text.add(array)), text.num)
+        codes = self._narrow_places(name, array.indices, len(array.dictionary))
+        return pa.DictionaryArray.from_arrays(codes, array.dictionary, safe=False)
 
     def _narrow_places(self, name: str, places: pa.Array, num: int) -> pa.Array:
         """Places in a list of `num`, in as few bytes."""

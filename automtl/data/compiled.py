@@ -20,6 +20,7 @@ __all__ = [
     "count",
     "find_integers",
     "moments",
+    "narrow",
     "number_again",
     "number_integers",
     "number_text",
@@ -62,6 +63,19 @@ def count(values_N: Any, first: Any, counts_V: Any) -> None:
     """Adds one at the place of each integer; the place of `first` is 0."""
     for row in range(len(values_N)):
         counts_V[np.int64(values_N[row]) - first] += 1
+
+
+@loop
+def narrow(values_N: Any, out_N: Any) -> Any:
+    """Writes integers into fewer bytes, cut where they do not fit; the smallest and the largest of
+    them, at least one."""
+    low = high = values_N[0]
+    for row in range(len(values_N)):
+        value = values_N[row]
+        low = min(low, value)
+        high = max(high, value)
+        out_N[row] = value
+    return low, high
 
 
 @loop

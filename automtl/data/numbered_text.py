@@ -43,11 +43,9 @@ class NumberedText:
         """The number of each row's text [N]; new ones get the next."""
         if column.dictionary.null_count:
             column = column.dictionary_decode().dictionary_encode()
-        distinct = Distinct(column.dictionary)
-        numbers_D = self._numbers.add(distinct.array) + np.int32(1)
-        return np.append(numbers_D, np.int32(MISSING_NUMBER)).take(
-            Coded(distinct, column.indices).codes_N
-        )
+        words = column.dictionary.cast(pa.large_string())  # of which there are several kinds
+        numbers_D = np.append(self._numbers.add(words) + np.int32(1), np.int32(MISSING_NUMBER))
+        return numbers_D.take(Coded(Distinct(words), column.indices).codes_N)
 
     @property
     def distinct(self) -> Distinct:

@@ -76,7 +76,7 @@ class TextNumbers:
         self._ends_V = np.zeros(len(self._hashes_V) + 1, dtype=np.int64)
         self._letters = np.zeros(1 << FIRST_BITS, dtype=np.uint8)
 
-    def add(self, text: pa.StringArray) -> Numbers:
+    def add(self, text: pa.LargeStringArray) -> Numbers:
         """The number of each text [D], none of which is missing; new ones get the next."""
         ends_D, letters = text_parts(text)
         self._make_room(len(text), int(ends_D[-1]) - int(ends_D[0]))

@@ -1,7 +1,9 @@
-"""A spec of which only the data and the tasks matter."""
+"""A spec of which only the data and the tasks matter, and what its rows become."""
 
 from pathlib import Path
 
+from automtl.data.build import Encoded, encode_rows
+from automtl.data.cache import ARRAYS
 from automtl.spec.schema import Spec
 
 
@@ -19,4 +21,17 @@ def make_spec(data, tasks, base_dir=Path(), **search) -> Spec:
             "search": search,
         },
         base_dir=base_dir,
+    )
+
+
+def write_encoded(spec, source, directory) -> Encoded:
+    """Makes a directory of the rows of a source as a cache holds them, all but its `meta.json`."""
+    directory.mkdir()
+    return encode_rows(
+        spec,
+        directory,
+        ARRAYS,
+        encoder_directory=directory / "encoder",
+        report=lambda *_: None,
+        source=source,
     )

@@ -6,13 +6,13 @@ from importlib import util
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.data_spec import make_spec
+from support.data_spec import make_spec, write_encoded
 
 from automtl.data import compiled, source
-from automtl.data.build import encode_rows
 from automtl.data.cache import ARRAYS
 from automtl.data.loops import compiled as in_use
 from automtl.data.loops import compiled_loops
@@ -57,7 +57,7 @@ def test_a_table_of_integers_grows_with_them():
 @given(st.lists(st.lists(st.text() | st.sampled_from(["", "a", "12345678", "123456789"]))))
 def test_text_is_numbered_as_it_comes(batches):
     numbers = TextNumbers()
-    found = [numbers.add(pa.array(batch, pa.string())).tolist() for batch in batches]
+    found = [numbers.add(pa.array(batch, pa.large_string())).tolist() for batch in batches]
     every = [value for batch in batches for value in batch]
     assert list(itertools.chain(*found)) == first_come(every)
     assert numbers.texts().to_pylist() == list(dict.fromkeys(every))
@@ -69,7 +69,7 @@ def test_a_table_of_text_grows_with_it():
     for start in range(0, len(words), 1_000):
         numbers.add(pa.array(words[start : start + 1_000], pa.large_string()))
     assert numbers.texts().to_pylist() == words
-    part = pa.array(words).slice(17, 9)  # begins within its letters
+    part = pa.array(words, pa.large_string()).slice(17, 9)  # begins within its letters
     assert numbers.add(part).tolist() == list(range(17, 26))
 
 
@@ -77,7 +77,7 @@ def test_text_of_one_hash_is_told_by_its_letters():
     """Of two words for each of these lengths the second differs in its last letter alone."""
     words = [f"{'x' * length}{end}" for length in range(20) for end in "ab"]
     numbers = TextNumbers()
-    numbers.add(pa.array(words))
+    numbers.add(pa.array(words, pa.large_string()))
     numbers._entries_S[:] = compiled.FREE
     numbers._hashes_V[:] = numbers._hashes_V[0]  # as if all had that of the first
     compiled.number_again(numbers._hashes_V[: numbers.num], numbers._entries_S)
@@ -101,7 +101,9 @@ def test_rows_without_text_have_the_number_0():
     codes = pa.array([0, None, 2, 1, 3], pa.int8())
     words = pa.array(["b", None, "a", "b"])  # a file may name a value twice, and a missing one
     assert text.add(pa.DictionaryArray.from_arrays(codes, words)).tolist() == [1, 0, 2, 0, 1]
-    assert text.add(pa.array(["c", "a", None]).dictionary_encode()).tolist() == [3, 2, 0]
+    for kind in (pa.string(), pa.large_string(), pa.string_view()):
+        column = pa.DictionaryArray.from_arrays([0, 1, None], pa.array(["c", "a"], kind))
+        assert text.add(column).tolist() == [3, 2, 0]
     assert text.num == 4
     assert text.distinct.array.to_pylist() == [None, "b", "a", "c"]
     assert text.distinct is text.distinct, "it is made once"
@@ -178,7 +180,7 @@ def frame_of(num_rows=3_000):
             "hashed": [f"h{i % 500}" for i in range(num_rows)],
             "real": rng.normal(size=num_rows),
             "half": rng.normal(size=num_rows).astype(np.float32),
-            "gaps": pl.Series(rng.normal(size=num_rows)).scatter([3, 2_000], None),
+            "gaps": pl.Series(rng.normal(size=num_rows)).scatter([3, 800], None),
             "count": rng.poisson(3, num_rows),
             "long": rng.lognormal(size=num_rows),
             "click": click,
@@ -186,6 +188,26 @@ def frame_of(num_rows=3_000):
             "day": np.arange(num_rows) // 100,
         }
     )
+
+
+def encoded_both_ways(spec, make_source, folder):
+    """Encoder and arrays of the rows by NumPy, and by compiled loops."""
+    found = []
+    for pays in (False, True):
+        with compiled_loops(pays=pays):
+            encoder = write_encoded(spec, make_source(), folder / str(pays)).encoder
+        arrays = {name: np.load(folder / str(pays) / f"{name}.npy") for name in ARRAYS}
+        found.append((encoder, arrays))
+    return found
+
+
+def assert_same(found):
+    (by_numpy, arrays), (by_loops, others) = found
+    for table, keys in by_numpy.vocabularies.items():
+        assert by_loops.vocabularies[table].to_list() == keys.to_list()
+    for name in ("ids", "labels", "rows"):
+        np.testing.assert_array_equal(others[name], arrays[name])
+    np.testing.assert_allclose(others["numeric"], arrays["numeric"], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("split", [{"time": "day"}, {"random": True}])
@@ -203,32 +225,31 @@ def test_all_that_is_written_is_the_same(tmp_path, monkeypatch, kind, split):
     data["categorical"] = categorical | {"hashed": {"hash": 90}}
     tasks = {"click": {"label": "click"}, "buy": {"label": "buy", "given": "click"}}
     spec = make_spec(data, tasks, base_dir=tmp_path)
-    made, arrays = [], []
-    for pays in (False, True):
-        directory = tmp_path / str(pays)
-        directory.mkdir()
-        rows = FrameSource(frame, "rows") if kind == "memory" else FileSource([file])
-        with compiled_loops(pays=pays):
-            made.append(
-                encode_rows(
-                    spec,
-                    directory,
-                    ARRAYS,
-                    encoder_directory=directory / "encoder",
-                    report=lambda *_: None,
-                    source=rows,
-                )
-            )
-        arrays.append({name: np.load(directory / f"{name}.npy") for name in ARRAYS})
-    by_numpy, by_loops = (one.encoder for one in made)
-    for table, keys in by_numpy.vocabularies.items():
-        assert by_loops.vocabularies[table].to_list() == keys.to_list()
-    for name in ("ids", "labels", "rows"):
-        np.testing.assert_array_equal(arrays[1][name], arrays[0][name])
-    np.testing.assert_allclose(arrays[1]["numeric"], arrays[0]["numeric"], rtol=1e-5, atol=1e-6)
+
+    def rows():
+        return FrameSource(frame, "rows") if kind == "memory" else FileSource([file])
+
+    found = encoded_both_ways(spec, rows, tmp_path)
+    assert_same(found)
     # outside the block, as who scores later does
-    inputs = [one.transform(frame) for one in (by_numpy, by_loops)]
+    inputs = [encoder.transform(frame) for encoder, _ in found]
     np.testing.assert_array_equal(inputs[1].ids_NC, inputs[0].ids_NC)
+
+
+def test_files_may_have_dictionaries_of_anything_and_columns_of_nothing(tmp_path):
+    """As pandas writes categories, and columns in which no row has a value."""
+    frame = frame_of(900)
+    click, day = (frame[name].to_arrow() for name in ("click", "day"))
+    word = pa.array(frame["word"].to_list())
+    level = pa.array((frame["near"] % 7).to_list()).dictionary_encode()
+    for number, late in enumerate([pa.nulls(900), word, word.cast(pa.large_string())]):
+        columns = {"level": level, "word": word.dictionary_encode(), "late": late}
+        table = pa.table(columns | {"click": click, "day": day})
+        pq.write_table(table, tmp_path / f"{number}.parquet", row_group_size=250)
+    categorical = {name: {} for name in ("level", "word", "late")}
+    data = {"path": "*.parquet", "split": {"random": True}, "categorical": categorical}
+    spec = make_spec(data, {"click": {"label": "click"}}, base_dir=tmp_path)
+    assert_same(encoded_both_ways(spec, lambda: FileSource(spec.data_files()), tmp_path))
 
 
 def test_loops_are_compiled_where_that_pays_and_numba_is_there(monkeypatch):

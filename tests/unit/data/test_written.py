@@ -9,12 +9,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.data_spec import make_spec
+from support.data_spec import make_spec, write_encoded
 
 from automtl.data import delimited
 from automtl.data.batch import Batch
-from automtl.data.build import encode_rows
-from automtl.data.cache import ARRAYS
 from automtl.data.columns import ColumnError, as_keys, number_array
 from automtl.data.source import FileSource, FrameSource
 from automtl.data.written import are_keys, num_digits, plain_integers, plain_numbers
@@ -132,15 +130,7 @@ def written_rows(frame, folder):
 
 def encoded(spec, source, directory):
     """The bytes of all that is written."""
-    directory.mkdir()
-    encode_rows(
-        spec,
-        directory,
-        ARRAYS,
-        encoder_directory=directory / "encoder",
-        report=lambda *_: None,
-        source=source,
-    )
+    write_encoded(spec, source, directory)
     files = [file for file in directory.rglob("*") if file.is_file()]
     return {str(file.relative_to(directory)): file.read_bytes() for file in files}
 
