@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -24,16 +23,24 @@ _in_use: list[ModuleType] = []  # once for each who asks for them
 @contextmanager
 def compiled_loops(*, pays: bool) -> Iterator[None]:
     """Has loops compiled until the block ends, in all threads, if that pays and Numba is there."""
-    if not pays or find_spec("numba") is None:
+    loops = _loaded() if pays else None
+    if loops is None:
         yield
         return
-    from automtl.data import compiled
-
-    _in_use.append(compiled)
+    _in_use.append(loops)
     try:
         yield
     finally:
         _in_use.pop()
+
+
+def _loaded() -> ModuleType | None:
+    """None where Numba is not installed, or refuses a NumPy that is newer than itself."""
+    try:
+        from automtl.data import compiled
+    except ImportError:
+        return None
+    return compiled
 
 
 def compiled() -> ModuleType | None:

@@ -1,7 +1,7 @@
 """Compiled loops give what NumPy, or a plain loop in Python, gives."""
 
 import itertools
-from importlib import util
+import sys
 
 import numpy as np
 import polars as pl
@@ -260,7 +260,8 @@ def test_loops_are_compiled_where_that_pays_and_numba_is_there(monkeypatch):
             assert in_use() is compiled, "who has begun goes on"
     with compiled_loops(pays=False):
         assert in_use() is None
-    monkeypatch.setattr("automtl.data.loops.find_spec", lambda name: util.find_spec(f"no_{name}"))
+    monkeypatch.delattr("automtl.data.compiled")
+    monkeypatch.setitem(sys.modules, "automtl.data.compiled", None)  # importing it fails
     with compiled_loops(pays=True):
         assert in_use() is None
 
