@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing
 from typing import TypeVar
 
 __all__ = ["ahead", "mapped"]
@@ -15,7 +15,7 @@ R = TypeVar("R")
 END = object()
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
+def ahead(items: Iterator[T]) -> Generator[T]:
     """The items in order, one of them made ahead; what making one raises is raised here."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         coming = thread.submit(next, items, END)
@@ -30,17 +30,16 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
                 items.close()
 
 
-def mapped(function: Callable[[T], R], items: Iterator[T], *, num_threads: int) -> Iterator[R]:
+def mapped(function: Callable[[T], R], items: Generator[T], *, num_threads: int) -> Iterator[R]:
     """`function` of each item, in order; so many items are worked on at once, but the first by
     itself: it may make what the others share."""
-    with suppress(StopIteration):
-        yield function(next(items))
-    with ThreadPoolExecutor(max_workers=num_threads) as threads:
-        coming = deque[Future[R]]()
+    with closing(items), ThreadPoolExecutor(max_workers=num_threads) as threads:
+        coming, is_first = deque[Future[R]](), True
         try:
             for item in items:
                 coming.append(threads.submit(function, item))
-                if len(coming) > num_threads:
+                if is_first or len(coming) > num_threads:
+                    is_first = False
                     yield coming.popleft().result()
             while coming:
                 yield coming.popleft().result()

@@ -12,9 +12,9 @@ Shapes: N rows of a batch.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -196,12 +196,12 @@ def _survey(source: Source, passes: Passes, spec: Spec, report: Report) -> Split
     split, num_rows = spec.data.split, source.num_rows()
     times = None
     if (column := needs_survey(split)) is not None:
-        times = TimeCounts(column)
+        times, num_rows = TimeCounts(column), 0
         for batch in _reported(passes.column(column), "looking at times", report):
             batch.checked([partial(times.add, batch)])
             num_rows = batch.start + batch.height
     elif num_rows is None and split_column(split) is None:
-        first, *_ = source_columns(spec)
+        (first, *_), num_rows = source_columns(spec), 0
         for batch in _reported(passes.column(first), "counting rows", report):
             num_rows = batch.start + batch.height
     if num_rows == 0:
@@ -218,11 +218,12 @@ def _check_any(num_read: int, spec: Spec) -> None:
         raise DataError(f"{place}: has no rows{kept}; a search needs train and valid rows")
 
 
-def _reported(batches: Iterator[Batch], step: str, report: Report) -> Iterator[Batch]:
+def _reported(batches: Iterator[Batch], step: str, report: Report) -> Generator[Batch]:
     """The batches, each read while the one before it is worked on."""
-    for batch in ahead(batches):
-        yield batch
-        report(step, batch.done, batch.start + batch.height)
+    with closing(ahead(batches)) as coming:
+        for batch in coming:
+            yield batch
+            report(step, batch.done, batch.start + batch.height)
 
 
 # ---- raw rows ------------------------------------------------------------------------------

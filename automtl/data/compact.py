@@ -58,6 +58,7 @@ class Compact:
         # of each column: the place in NARROW of its integers, and of what says its distinct values
         self._narrow: dict[str, int] = {}
         self._codes: dict[str, int] = {}
+        self._listed = uses.listed if compiled() is not None else ()
         self.numbered: dict[str, NumberedText] = {}  # by column
 
     def parsed(self, batch: Batch) -> Batch:
@@ -121,7 +122,7 @@ class Compact:
 
     def _narrow_text(self, name: str, array: pa.DictionaryArray) -> pa.Array:
         """Its numbers, or which of its distinct values a row has."""
-        if name in self._uses.listed and compiled() is not None and is_text(array.type.value_type):
+        if name in self._listed and is_text(array.type.value_type):
             text = self.numbered.setdefault(name, NumberedText())
             return self._narrow_places(name, arrow_numbers(text.add(array)), text.num)
         codes = self._narrow_places(name, array.indices, len(array.dictionary))

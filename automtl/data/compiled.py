@@ -10,6 +10,7 @@ Shapes: N rows, S slots of a table (a power of two), V distinct values, D texts,
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -31,15 +32,38 @@ __all__ = [
 ]
 
 
+class _Kept:
+    """What Numba keeps of a function on the disk; where that is damaged, or cannot be written, the
+    function is compiled anew. Numba itself raises then, at the first call."""
+
+    def __init__(self, kept: Any) -> None:
+        self._kept = kept
+
+    def load_overload(self, *arguments: Any) -> Any:
+        try:
+            return self._kept.load_overload(*arguments)
+        except Exception:  # whatever unpickling raises
+            return None
+
+    def save_overload(self, *arguments: Any) -> None:
+        with suppress(Exception):
+            self._kept.save_overload(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kept, name)
+
+
 def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """What has a function compiled when it is first called."""
     options |= {"nogil": True, "error_model": "numpy"}
 
     def of(function: Callable[..., Any]) -> Any:
         try:
-            return njit(function, cache=True, **options)
+            dispatcher = njit(function, cache=True, **options)
         except RuntimeError:  # there is no place to keep it: neither here nor where Numba would
             return njit(function, **options)
+        dispatcher._cache = _Kept(dispatcher._cache)
+        return dispatcher
 
     return of
 
@@ -192,7 +216,8 @@ def _guess(
     for one in range(num):
         entry = entries_S[hashes[one] & last]
         number = entry & LOWER
-        guesses[one] = number if entry == _entry(hashes[one], number) else NO_GUESS
+        is_tag = entry != FREE and entry == _entry(hashes[one], number)
+        guesses[one] = number if is_tag else NO_GUESS
     for one in range(num):
         if guesses[one] != NO_GUESS:
             length = ends_V[guesses[one] + U1] - ends_V[guesses[one]]

@@ -18,9 +18,9 @@ import polars as pl
 
 from automtl.data.coded import Coded, Distinct
 from automtl.data.columns import as_integers, as_keys, plain
-from automtl.data.loops import compiled, fixed
+from automtl.data.loops import always_compiled, compiled, fixed
 from automtl.data.numbered_text import NumberedRows, NumberedText
-from automtl.data.totals import IntegerTotals, TextTotals, added_up, as_long
+from automtl.data.totals import IntegerTotals, Totals, added_up, as_long
 from automtl.data.written import TENS, num_digits
 
 __all__ = ["WIDEST", "KeyCounts", "build_vocabulary"]
@@ -34,7 +34,7 @@ class KeyCounts:
 
     def __init__(self) -> None:
         self._narrow = _NarrowCounts()
-        self._wide, self._text = IntegerTotals(), TextTotals()
+        self._wide, self._text = IntegerTotals(), Totals(pl.String)
         self._coded, self._numbered = _CodedCounts(), _NumberedCounts()
 
     def add(self, values: pl.Series) -> None:
@@ -182,7 +182,7 @@ class _CodedCounts:
         self._distinct: Distinct | None = None
         self._counts_D = np.zeros(0, dtype=np.int64)
 
-    def add(self, distinct: Distinct, codes_N: npt.NDArray[np.int32], text: TextTotals) -> None:
+    def add(self, distinct: Distinct, codes_N: npt.NDArray[np.int32], text: Totals) -> None:
         """The code of a missing value is behind all others."""
         if distinct is not self._distinct:
             self.flush(text)
@@ -190,7 +190,7 @@ class _CodedCounts:
             self._counts_D = np.zeros(len(distinct.array) + 1, dtype=np.int64)
         self._counts_D += np.bincount(codes_N, minlength=len(self._counts_D))
 
-    def flush(self, text: TextTotals) -> None:
+    def flush(self, text: Totals) -> None:
         """Adds them to those of all text."""
         if self._distinct is not None:
             text.add_counted(self._distinct.keys, pl.Series(self._counts_D[:-1]))
@@ -205,13 +205,11 @@ class _NumberedCounts:
         self._counts_V = np.zeros(0, dtype=np.int64)
 
     def add(self, text: NumberedText, numbers_N: npt.NDArray[Any]) -> None:
-        loops = compiled()
-        assert loops is not None, "text is numbered by compiled loops"
         self._text = text
         self._counts_V = as_long(self._counts_V, text.num)
-        loops.count(fixed(numbers_N), 0, self._counts_V)
+        always_compiled().count(fixed(numbers_N), 0, self._counts_V)
 
-    def flush(self, text: TextTotals) -> None:
+    def flush(self, text: Totals) -> None:
         """Adds them to those of all text."""
         if self._text is not None:
             keys = self._text.distinct.keys

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-__all__ = ["compiled", "compiled_loops", "fixed"]
+__all__ = ["always_compiled", "compiled", "compiled_loops", "fixed"]
 
 _in_use: list[ModuleType] = []  # once for each who asks for them
 
@@ -23,7 +23,10 @@ _in_use: list[ModuleType] = []  # once for each who asks for them
 @contextmanager
 def compiled_loops(*, pays: bool) -> Iterator[None]:
     """Has loops compiled until the block ends, in all threads, if that pays and Numba is there."""
-    loops = _loaded() if pays else None
+    try:
+        loops = always_compiled() if pays else None
+    except ImportError:  # not installed, or it refuses a NumPy that is newer than itself
+        loops = None
     if loops is None:
         yield
         return
@@ -34,18 +37,16 @@ def compiled_loops(*, pays: bool) -> Iterator[None]:
         _in_use.pop()
 
 
-def _loaded() -> ModuleType | None:
-    """None where Numba is not installed, or refuses a NumPy that is newer than itself."""
-    try:
-        from automtl.data import compiled
-    except ImportError:
-        return None
-    return compiled
-
-
 def compiled() -> ModuleType | None:
     """The module of the compiled loops while they are in use."""
     return _in_use[-1] if _in_use else None
+
+
+def always_compiled() -> ModuleType:
+    """That module at any time, for what was begun with it. ImportError without Numba."""
+    from automtl.data import compiled
+
+    return compiled
 
 
 def fixed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

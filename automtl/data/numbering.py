@@ -87,10 +87,11 @@ class TextNumbers:
 
     def texts(self) -> pa.LargeStringArray:
         """By number."""
-        ends_V = self._ends_V[: self.num + 1].copy()
+        num = self.num  # first: more may come meanwhile
+        ends_V = self._ends_V[: num + 1].copy()
         letters = self._letters[: ends_V[-1]].copy()
         buffers = [None, pa.py_buffer(ends_V), pa.py_buffer(letters)]
-        return pa.Array.from_buffers(pa.large_string(), self.num, buffers)
+        return pa.Array.from_buffers(pa.large_string(), num, buffers)
 
     def _make_room(self, num_texts: int, num_letters: int) -> None:
         num = self.num + num_texts

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from automtl.data.loops import fixed
+from automtl.data.loops import always_compiled, fixed
 
 __all__ = ["Column", "Found", "Scaled", "side_by_side"]
 
@@ -34,7 +34,7 @@ class Found:
 
     def put(self, out_NC: npt.NDArray[Any], column: int) -> None:
         table_V = fixed(self.table_V)
-        _loops().put_found(fixed(self.values_N), self.first, table_V, out_NC, column)
+        always_compiled().put_found(fixed(self.values_N), self.first, table_V, out_NC, column)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +54,9 @@ class Scaled:
 
     def put(self, out_NC: npt.NDArray[Any], column: int) -> None:
         numbers_N = fixed(self.numbers_N)
-        _loops().put_scaled(numbers_N, self.mean, self.std, self.largest, out_NC, column)
+        always_compiled().put_scaled(numbers_N, self.mean, self.std, self.largest, out_NC, column)
         if self.indicator:
-            _loops().put_missing(numbers_N, out_NC, column + 1)
+            always_compiled().put_missing(numbers_N, out_NC, column + 1)
 
 
 Column: TypeAlias = npt.NDArray[Any] | Found | Scaled  # an array may have several [N, columns]
@@ -79,9 +79,3 @@ def side_by_side(columns: Sequence[Column], out_NC: npt.NDArray[Any]) -> None:
                 out_NC[rows, place] = array[rows]
             else:
                 out_NC[rows, place : place + array.shape[1]] = array[rows]
-
-
-def _loops() -> Any:
-    from automtl.data import compiled
-
-    return compiled

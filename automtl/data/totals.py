@@ -19,13 +19,13 @@ from automtl.data.loops import compiled, fixed
 if TYPE_CHECKING:
     from automtl.data.numbering import IntegerNumbers
 
-__all__ = ["IntegerTotals", "TextTotals", "added_up", "as_long"]
+__all__ = ["IntegerTotals", "Totals", "added_up", "as_long"]
 
 MANY_PENDING = 1 << 19  # distinct keys that wait to be added up
 Counts = npt.NDArray[np.int64]
 
 
-class _Totals:
+class Totals:
     """Counts by key that are added up when many wait, so that each key is sorted seldom."""
 
     def __init__(self, dtype: type[pl.DataType]) -> None:
@@ -53,7 +53,7 @@ class _Totals:
         self._pending, self._num_pending = [], 0
 
 
-class IntegerTotals(_Totals):
+class IntegerTotals(Totals):
     """Of 64-bit integers."""
 
     def __init__(self) -> None:
@@ -79,13 +79,6 @@ class IntegerTotals(_Totals):
             counts_V, self._counts_V = self._counts_V[: numbered.num], self._counts_V[:0]
             self.add_counted(pl.Series(numbered.values_V), pl.Series(counts_V))
         return super().total()
-
-
-class TextTotals(_Totals):
-    """Of keys that are text."""
-
-    def __init__(self) -> None:
-        super().__init__(pl.String)
 
 
 def added_up(counts: pl.DataFrame) -> pl.DataFrame:

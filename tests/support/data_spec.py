@@ -24,7 +24,7 @@ def make_spec(data, tasks, base_dir=Path(), **search) -> Spec:
     )
 
 
-def write_encoded(spec, source, directory) -> Encoded:
+def write_encoded(spec, source, directory, report=lambda *_: None) -> Encoded:
     """Makes a directory of the rows of a source as a cache holds them, all but its `meta.json`."""
     directory.mkdir()
     return encode_rows(
@@ -32,6 +32,6 @@ def write_encoded(spec, source, directory) -> Encoded:
         directory,
         ARRAYS,
         encoder_directory=directory / "encoder",
-        report=lambda *_: None,
+        report=report,
         source=source,
     )

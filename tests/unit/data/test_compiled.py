@@ -1,7 +1,10 @@
 """Compiled loops give what NumPy, or a plain loop in Python, gives."""
 
 import itertools
+import os
+import subprocess
 import sys
+from contextlib import ExitStack
 
 import numpy as np
 import polars as pl
@@ -94,6 +97,16 @@ def test_text_of_one_hash_is_told_by_its_letters():
             known,
         )
         assert numbers._entries_S[slot] & compiled.LOWER == number
+
+
+def test_a_free_slot_is_no_text():
+    """The upper half of this word's hash is all ones, as a free slot is."""
+    numbers = TextNumbers()
+    word = pa.array(["'6+,6nY;"], pa.large_string())
+    letters = np.frombuffer(b"'6+,6nY;", np.uint8)
+    assert int(compiled._hash(letters, np.uint64(0), np.uint64(8))) >> 32 == 2**32 - 1
+    assert numbers.add(word).tolist() == [0]
+    assert numbers.add(word).tolist() == [0]
 
 
 def test_rows_without_text_have_the_number_0():
@@ -276,6 +289,49 @@ def test_loops_are_compiled_where_no_file_can_be_written(monkeypatch):
     function, options = compiled._compiled(inline="never")(len)
     assert function is len
     assert options == {"inline": "never", "nogil": True, "error_model": "numpy"}
+
+
+TWICE = """
+import resource, sys
+import numpy as np
+from pathlib import Path
+from automtl.data import compiled
+
+if sys.argv[1] == "full":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))  # as of a full disk
+assert compiled.any_infinite(np.array([1.0, np.inf]))
+for file in Path(sys.argv[2]).rglob("*.nbi"):
+    file.write_bytes(b"")
+"""
+
+
+def test_loops_are_compiled_anew_where_what_is_kept_is_damaged_or_cannot_be_written(tmp_path):
+    for how in ("full", "damaged", "damaged"):
+        command = [sys.executable, "-c", TWICE, how, str(tmp_path)]
+        env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run(command, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert [*tmp_path.rglob("*.nbi")], "the second damaged one was kept"
+
+
+def test_rows_are_encoded_while_others_in_the_process_begin_and_end(tmp_path):
+    """Whether loops are compiled is asked once of what must not change its mind."""
+    frame_of().write_parquet(tmp_path / "rows.parquet", row_group_size=500)
+    data = {"path": "*.parquet", "split": {"random": True}, "categorical": {"word": {}, "odd": {}}}
+    spec = make_spec(data, {"click": {"label": "click"}}, base_dir=tmp_path)
+    others = ExitStack()
+    told = []
+
+    def report(step, _share, _rows):
+        told.append(step)
+        if told.count("reading") == 2:
+            others.close()
+
+    others.enter_context(compiled_loops(pays=True))
+    write_encoded(spec, FileSource(spec.data_files()), tmp_path / "begun", report=report)
+    write_encoded(spec, FileSource(spec.data_files()), tmp_path / "alone")
+    ids = [np.load(tmp_path / name / "ids.npy") for name in ("begun", "alone")]
+    np.testing.assert_array_equal(*ids)
 
 
 def test_large_is_what_has_many_bytes(tmp_path, monkeypatch):

@@ -421,13 +421,20 @@ def test_what_is_made_of_items_comes_in_their_order_the_first_by_itself():
         time.sleep(0.01 * (item == 1))  # the next is done before it
         return -item
 
-    coming = mapped(made, iter(range(9)), num_threads=3)
+    def items(num):
+        try:
+            yield from range(num)
+        finally:
+            begun.append("closed")
+
+    coming = mapped(made, items(9), num_threads=3)
     assert next(coming) == 0
     assert begun == [0]
     assert [next(coming) for _ in range(4)] == [-1, -2, -3, -4]
     with pytest.raises(DataError, match="x"):
         next(coming)
-    assert list(mapped(made, iter(()), num_threads=2)) == []
+    assert begun[-1] == "closed"
+    assert list(mapped(made, items(0), num_threads=2)) == []
 
 
 def test_row_groups_are_read_together_as_far_as_a_batch_holds_them(tmp_path):

@@ -177,3 +177,15 @@ def test_sorted_rows_are_read_in_part(tmp_path):
             tmp_path / "rows.parquet", ["x"], batch_rows=100, where=Where(where).filter
         )
         assert sum(batch.num_rows for batch, _, _ in batches) == 10 * groups, where
+
+
+@pytest.mark.parametrize("split", [{"random": True}, {"time": "t"}, {"group": "c"}])
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_condition_that_no_row_fits_is_told_whatever_the_split(tmp_path, kind, split):
+    """Parquet says of whole row groups that none fits, so that none is read."""
+    frame = pl.DataFrame({"c": [1, 2], "t": [1, 2], "click": [0, 1]})
+    getattr(frame, f"write_{kind}")(tmp_path / f"rows.{kind}")
+    data = {"path": f"*.{kind}", "split": split, "categorical": ["c"], "where": "t > 800"}
+    spec = make_spec(data, {"click": {"label": "click"}}, base_dir=tmp_path)
+    with pytest.raises(DataError, match="has no rows of which 't > 800' is true"):
+        open_data(spec)
