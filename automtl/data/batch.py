@@ -223,8 +223,6 @@ class Batch:
         start: int,
         done: float,
         places: npt.NDArray[np.int64] | None = None,
-        types: pa.Schema | None = None,
-        numbered: Mapping[str, NumberedText] | None = None,
     ) -> Batch:
         """Rows made of these, in their place: what a source's batches share, theirs do too."""
         return Batch(
@@ -235,8 +233,6 @@ class Batch:
             done=done,
             places=places,
             shared=self._shared,
-            types=types,
-            numbered=numbered,
         )
 
     def _at_place(self, error: ColumnError) -> ColumnError:

@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from automtl.data.hash_index import MULTIPLIER
+from automtl.data.row_hash import GOLDEN, mixed
+
 __all__ = [
     "any_infinite",
     "count",
     "find_integers",
     "moments",
-    "narrow",
     "number_again",
     "number_integers",
     "number_text",
@@ -71,7 +73,6 @@ def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 loop = _compiled()
 sums = _compiled(fastmath={"reassoc", "nsz"})  # added up in any order, several at once
 
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # as of `hash_index`
 # of a slot of text: that it is free, and the bits of a number
 FREE, LOWER = np.uint64(2**64 - 1), np.uint64(2**32 - 1)
 NO_GUESS = np.uint64(2**64 - 1)
@@ -87,19 +88,6 @@ def count(values_N: Any, first: Any, counts_V: Any) -> None:
     """Adds one at the place of each integer; the place of `first` is 0."""
     for row in range(len(values_N)):
         counts_V[np.int64(values_N[row]) - first] += 1
-
-
-@loop
-def narrow(values_N: Any, out_N: Any) -> Any:
-    """Writes integers into fewer bytes, cut where they do not fit; the smallest and the largest of
-    them, at least one."""
-    low = high = values_N[0]
-    for row in range(len(values_N)):
-        value = values_N[row]
-        low = min(low, value)
-        high = max(high, value)
-        out_N[row] = value
-    return low, high
 
 
 @loop
@@ -340,16 +328,16 @@ def put_missing(numbers_N: Any, out_NF: Any, column: Any) -> None:
 # ---- rows ----------------------------------------------------------------------------------
 
 
+_mixed = loop(mixed)
+
+
 @loop
 def rows_below(start: Any, first: Any, limit: Any, hashes_N: Any, rows_N: Any) -> Any:
     """How many of the rows from `start` on have a number (see `row_hash`) of at most `limit`; these
     and the rows are written, a row counted from `start`."""
     num = 0
     for row in range(len(rows_N)):
-        value = np.uint64(start + row) * MULTIPLIER + first
-        value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        value ^= value >> np.uint64(31)
+        value = _mixed(np.uint64(start + row) * GOLDEN + first)
         rows_N[num], hashes_N[num] = row, value
         num += value <= limit
     return num

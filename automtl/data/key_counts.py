@@ -18,9 +18,9 @@ import polars as pl
 
 from automtl.data.coded import Coded, Distinct
 from automtl.data.columns import as_integers, as_keys, plain
-from automtl.data.loops import always_compiled, compiled, fixed
+from automtl.data.loops import compiled, fixed
 from automtl.data.numbered_text import NumberedRows, NumberedText
-from automtl.data.totals import IntegerTotals, Totals, added_up, as_long
+from automtl.data.totals import CountsByNumber, IntegerTotals, Totals, added_up
 from automtl.data.written import TENS, num_digits
 
 __all__ = ["WIDEST", "KeyCounts", "build_vocabulary"]
@@ -202,19 +202,18 @@ class _NumberedCounts:
 
     def __init__(self) -> None:
         self._text: NumberedText | None = None
-        self._counts_V = np.zeros(0, dtype=np.int64)
+        self._counts = CountsByNumber()
 
     def add(self, text: NumberedText, numbers_N: npt.NDArray[Any]) -> None:
         self._text = text
-        self._counts_V = as_long(self._counts_V, text.num)
-        always_compiled().count(fixed(numbers_N), 0, self._counts_V)
+        self._counts.add(numbers_N, num=text.num)
 
     def flush(self, text: Totals) -> None:
         """Adds them to those of all text."""
         if self._text is not None:
             keys = self._text.distinct.keys
-            text.add_counted(keys, pl.Series(as_long(self._counts_V, len(keys))[: len(keys)]))
-        self._text, self._counts_V = None, self._counts_V[:0]
+            text.add_counted(keys, pl.Series(self._counts.taken(len(keys))))
+        self._text = None
 
 
 def _by_text(values: Ints) -> tuple[npt.NDArray[Any], ...]:

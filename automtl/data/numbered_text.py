@@ -20,7 +20,7 @@ from automtl.data.coded import Coded, Distinct
 if TYPE_CHECKING:
     from automtl.data.numbering import TextNumbers
 
-__all__ = ["MISSING_NUMBER", "NumberedRows", "NumberedText"]
+__all__ = ["NumberedRows", "NumberedText"]
 
 MISSING_NUMBER = 0
 

@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from automtl.data import compiled
+from automtl.data.hash_index import EMPTY
 from automtl.data.written import text_parts
 
 __all__ = ["IntegerNumbers", "TextNumbers"]
 
 Numbers = npt.NDArray[np.int32]
-FREE = -1
 FIRST_BITS = 12  # of a table: 4096 slots
 
 
@@ -53,7 +53,7 @@ class IntegerNumbers:
     def _make_table(self, bits: int) -> None:
         self._bits, self._shift = bits, np.uint64(64 - bits)
         self._keys_S = np.zeros(1 << bits, dtype=np.int64)
-        self._numbers_S = np.full(1 << bits, FREE, dtype=np.int32)
+        self._numbers_S = np.full(1 << bits, EMPTY, dtype=np.int32)
 
     def _grow(self) -> None:
         values_V = self.values_V

@@ -84,37 +84,11 @@ class Moments:
 
     def add(self, numbers: npt.NDArray[Any]) -> None:
         """Adds what `finite_array` returned; or `finite_values`, but for `log1p`."""
-        if (loops := compiled()) is not None and self._scale != "log1p":
-            self._merge_told(len(numbers), *loops.moments(fixed(numbers)))
-            return
-        part, known = Moments(), _known(numbers)
-        known = signed_log1p(known) if self._scale == "log1p" else known
-        part._missing = len(numbers) - len(known)
-        if len(known):
-            part._count = len(known)
-            part._low, part._high = float(known.min()), float(known.max())
-            part._size = max(abs(part._low), abs(part._high)) or 1.0
-            values = known / part._size
-            part._mean = float(values.sum()) / len(known)
-            values -= part._mean
-            values *= values
-            part._variance = float(values.sum()) / len(known)
-        self.merge(part)
-
-    def _merge_told(
-        self,
-        num: int,
-        count: int,
-        low: float,
-        high: float,
-        size: float,
-        mean: float,
-        variance: float,
-    ) -> None:
-        part = Moments()
-        part._count, part._missing = count, num - count
-        part._low, part._high = low, high
-        part._size, part._mean, part._variance = size, mean, variance
+        known = signed_log1p(_known(numbers)) if self._scale == "log1p" else numbers
+        part, loops = Moments(), compiled()
+        told = _moments(known) if loops is None else loops.moments(fixed(known))
+        part._count, part._low, part._high, part._size, part._mean, part._variance = told
+        part._missing = len(numbers) - part._count
         self.merge(part)
 
     def merge(self, other: Moments) -> None:
@@ -154,6 +128,20 @@ class Moments:
     def bounds(self) -> tuple[float, ...]:
         """The smallest and the largest known value on its scale, if any."""
         return (self._low, self._high) if self._count else ()
+
+
+def _moments(numbers: Floats) -> tuple[int, float, float, float, float, float]:
+    """What `compiled.moments` tells of numbers."""
+    known = _known(numbers)
+    if not len(known):
+        return 0, np.inf, -np.inf, 1.0, 0.0, 0.0
+    low, high = float(known.min()), float(known.max())
+    size = max(abs(low), abs(high)) or 1.0
+    values = known / size
+    mean = float(values.sum()) / len(known)
+    values -= mean
+    values *= values
+    return len(known), low, high, size, mean, float(values.sum()) / len(known)
 
 
 def fit_scaling(column: pl.Series) -> Scaling:

@@ -83,6 +83,7 @@ class _Spool:
         read."""
         with ExitStack() as stack:
             schemas: tuple[pa.Schema, pa.Schema] | None = None
+            shared = Shared()
             for read in ahead(batches):
                 batch = self._compact.parsed(read)
                 if batch.height:
@@ -94,15 +95,8 @@ class _Spool:
                         writer = stack.enter_context(self._begin_part(*schemas))
                     writer.write_batch(rows)
                     self._num_rows += batch.height
-                    self._origins.append((batch.source, batch.first_row))
-                    batch = batch.with_rows(
-                        rows.select(batch.columns),
-                        start=batch.start,
-                        done=batch.done,
-                        places=batch.places,
-                        types=types[0],
-                        numbered=self._compact.numbered,
-                    )
+                    self._origins.append(origin := (batch.source, batch.first_row))
+                    batch = self._batch(rows, types[0], origin, batch.start, batch.done, shared)
                 yield batch
         self._file.flush()
         self.is_full = True
@@ -116,19 +110,32 @@ class _Spool:
                 self._file.fileno(), end - first, offset=first, access=mmap.ACCESS_READ
             )
             for rows in ipc.open_stream(pa.py_buffer(part)):
-                source, first_row = next(origins)
-                yield Batch(
-                    rows.select(types.names),
-                    source=source,
-                    first_row=first_row,
-                    start=start,
-                    done=(start + rows.num_rows) / self._num_rows,
-                    places=places_of(rows),
-                    shared=shared,
-                    types=types,
-                    numbered=self._compact.numbered,
-                )
+                done = (start + rows.num_rows) / self._num_rows
+                yield self._batch(rows, types, next(origins), start, done, shared)
                 start += rows.num_rows
+
+    def _batch(
+        self,
+        rows: pa.RecordBatch,
+        types: pa.Schema,
+        origin: tuple[str, int],
+        start: int,
+        done: float,
+        shared: Shared,
+    ) -> Batch:
+        """Rows as they are written."""
+        source, first_row = origin
+        return Batch(
+            rows.select(types.names),
+            source=source,
+            first_row=first_row,
+            start=start,
+            done=done,
+            places=places_of(rows),
+            shared=shared,
+            types=types,
+            numbered=self._compact.numbered,
+        )
 
     def _begin_part(self, types: pa.Schema, narrow: pa.Schema) -> ipc.RecordBatchStreamWriter:
         """A stream of `narrow` rows, where a part may begin to be mapped; its place on the disk is

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.data.loops import compiled, fixed
+from automtl.data.loops import always_compiled, compiled, fixed
 
 if TYPE_CHECKING:
     from automtl.data.numbering import IntegerNumbers
 
-__all__ = ["IntegerTotals", "Totals", "added_up", "as_long"]
+__all__ = ["CountsByNumber", "IntegerTotals", "Totals", "added_up"]
 
 MANY_PENDING = 1 << 19  # distinct keys that wait to be added up
 Counts = npt.NDArray[np.int64]
@@ -53,30 +53,53 @@ class Totals:
         self._pending, self._num_pending = [], 0
 
 
+class CountsByNumber:
+    """How often each number occurs, of things that compiled loops have numbered."""
+
+    def __init__(self) -> None:
+        self._counts_V = np.zeros(0, dtype=np.int64)
+
+    def add(self, numbers_N: npt.NDArray[Any], *, num: int) -> None:
+        """Counts numbers below `num`."""
+        self._make_room(num)
+        always_compiled().count(fixed(numbers_N), 0, self._counts_V)
+
+    def taken(self, num: int) -> Counts:
+        """Of the numbers below `num` [num]; then all are 0 again."""
+        self._make_room(num)
+        counts_V, self._counts_V = self._counts_V[:num], self._counts_V[:0]
+        return counts_V
+
+    def _make_room(self, num: int) -> None:
+        if num > len(self._counts_V):
+            longer_V = np.zeros(2 * num, dtype=np.int64)
+            longer_V[: len(self._counts_V)] = self._counts_V
+            self._counts_V = longer_V
+
+
 class IntegerTotals(Totals):
     """Of 64-bit integers."""
 
     def __init__(self) -> None:
         super().__init__(pl.Int64)
         self._numbered: IntegerNumbers | None = None
-        self._counts_V = np.zeros(0, dtype=np.int64)
+        self._counts = CountsByNumber()
 
     def add(self, values_N: npt.NDArray[Any]) -> None:
         """Counts integers of any width, none of them missing."""
-        if (loops := compiled()) is None:
+        if compiled() is None:
             self.add_counted(*map(pl.Series, np.unique(values_N, return_counts=True)))
             return
         from automtl.data.numbering import IntegerNumbers
 
         self._numbered = self._numbered or IntegerNumbers()
         numbers_N = self._numbered.add(values_N)
-        self._counts_V = as_long(self._counts_V, self._numbered.num)
-        loops.count(fixed(numbers_N), 0, self._counts_V)
+        self._counts.add(numbers_N, num=self._numbered.num)
 
     def total(self) -> pl.DataFrame:
         if (numbered := self._numbered) is not None:
             self._numbered = None
-            counts_V, self._counts_V = self._counts_V[: numbered.num], self._counts_V[:0]
+            counts_V = self._counts.taken(numbered.num)
             self.add_counted(pl.Series(numbered.values_V), pl.Series(counts_V))
         return super().total()
 
@@ -85,12 +108,3 @@ def added_up(counts: pl.DataFrame) -> pl.DataFrame:
     """The sum of the counts of each `key` that occurs."""
     known = counts.lazy().filter(pl.col("key").is_not_null() & (pl.col("count") > 0))
     return known.group_by("key").agg(pl.col("count").sum()).collect()
-
-
-def as_long(counts_V: Counts, num: int) -> Counts:
-    """The counts with room for as many, and for more."""
-    if num <= len(counts_V):
-        return counts_V
-    longer_V = np.zeros(2 * num, dtype=np.int64)
-    longer_V[: len(counts_V)] = counts_V
-    return longer_V

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from automtl.data.coded import Coded, Distinct
+from automtl.data.coded import Distinct
 from automtl.data.columns import as_integers, as_keys, plain
 from automtl.data.hash_index import HashIndex
 from automtl.data.key_counts import WIDEST
@@ -65,10 +65,6 @@ class Lookup:
         """The id of each integer [N], of any width."""
         return self._integer_table.find(values_N.astype(np.int64, copy=False))
 
-    def coded_ids(self, column: Coded) -> Ids:
-        """The id of each value of a column of text [N]."""
-        return self._by_code.ids(column.distinct).take(column.codes_N)
-
     def distinct_ids(self, distinct: Distinct) -> Ids:
         """The id of each of the distinct values of a column of text, then MISSING [D + 1]."""
         return self._by_code.ids(distinct)
@@ -106,10 +102,6 @@ class BucketLookup:
     def integer_ids(self, values_N: npt.NDArray[Any]) -> Ids:
         """The id of each integer [N], of any width."""
         return self._of_keys(pl.Series(values_N).cast(pl.String))
-
-    def coded_ids(self, column: Coded) -> Ids:
-        """The id of each value of a column of text [N]."""
-        return self._by_code.ids(column.distinct).take(column.codes_N)
 
     def distinct_ids(self, distinct: Distinct) -> Ids:
         """The id of each of the distinct values of a column of text, then MISSING [D + 1]."""

@@ -53,7 +53,7 @@ def categorical_column(batch: Batch, name: str, lookup: Lookup | BucketLookup) -
 
 def _ids(batch: Batch, name: str, lookup: Lookup | BucketLookup) -> npt.NDArray[np.int32]:
     if (coded := batch.coded(name)) is not None:
-        return lookup.coded_ids(coded)
+        return lookup.distinct_ids(coded.distinct).take(coded.codes_N)
     if (values_N := batch.integers(name)) is not None:
         return lookup.integer_ids(values_N)
     return lookup.ids(batch[name])
