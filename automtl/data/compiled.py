@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from automtl.data.hash_index import MULTIPLIER
-from automtl.data.row_hash import GOLDEN, mixed
+from automtl.data.mixing import GOLDEN, mixed
 
 __all__ = [
     "any_infinite",
@@ -92,7 +91,7 @@ def count(values_N: Any, first: Any, counts_V: Any) -> None:
 
 @loop
 def _slot(key: Any, shift: Any) -> Any:
-    return np.int64((np.uint64(key) * MULTIPLIER) >> shift)
+    return np.int64((np.uint64(key) * GOLDEN) >> shift)
 
 
 @loop
@@ -149,7 +148,7 @@ def _word(letters: Any, place: Any, end: Any) -> Any:
 def _hash(letters: Any, start: Any, end: Any) -> Any:
     value = end - start
     while start < end:
-        value = (value ^ _word(letters, start, end)) * MULTIPLIER
+        value = (value ^ _word(letters, start, end)) * GOLDEN
         value ^= value >> U32
         start += U8
     return value

@@ -1,7 +1,7 @@
 """Where 64-bit keys stand in a list: a hash table in NumPy, built once and asked batch by batch.
 
-Open addressing with linear probing, at most half full. Polars and pyarrow build their tables anew
-at every call, which a vocabulary of millions would pay for at every batch.
+Fibonacci hashing, open addressing with linear probing, at most half full. Polars and pyarrow build
+their tables anew at every call, which a vocabulary of millions would pay for at every batch.
 
 Shapes: V keys of the list, M keys to find.
 """
@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from automtl.data.loops import compiled, fixed
+from automtl.data.mixing import GOLDEN
 
 __all__ = ["HashIndex"]
 
 Keys = npt.NDArray[np.uint64]
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: neighbours lie far apart
 EMPTY = -1
 
 
@@ -57,4 +57,4 @@ class HashIndex:
         return places_M
 
     def _slots(self, keys_M: Keys) -> npt.NDArray[np.int64]:
-        return ((keys_M * MULTIPLIER) >> self._shift).astype(np.int64)
+        return ((keys_M * GOLDEN) >> self._shift).astype(np.int64)

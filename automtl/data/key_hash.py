@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from automtl.data.row_hash import mixed
+from automtl.data.mixing import mixed
 
 __all__ = ["key_hashes"]
 

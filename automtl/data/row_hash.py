@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from automtl.data.loops import compiled
+from automtl.data.mixing import GOLDEN, mixed
 
-__all__ = ["mixed", "nth_smallest", "row_hashes", "rows_below"]
+__all__ = ["nth_smallest", "row_hashes", "rows_below"]
 
 Hashes = npt.NDArray[np.uint64]
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 LARGEST = 2**64 - 1
 BUCKET_BITS = 16
 CHUNK = 1 << 20  # rows
@@ -44,13 +43,6 @@ def rows_below(
 
 def _first(seed: int) -> np.uint64:
     return np.uint64(mixed(np.array([seed & LARGEST], dtype=np.uint64))[0])
-
-
-def mixed(values: Hashes) -> Hashes:
-    """The last steps of splitmix64: neighbours land anywhere."""
-    values = (values ^ (values >> np.uint64(30))) * FIRST
-    values = (values ^ (values >> np.uint64(27))) * SECOND
-    return values ^ (values >> np.uint64(31))
 
 
 def nth_smallest(num_rows: int, places: Sequence[int], *, seed: int) -> list[int]:

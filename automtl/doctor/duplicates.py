@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl.data.cache import EncodedData, Rows
+from automtl.data.mixing import GOLDEN
 from automtl.doctor.finding import Finding
 
 __all__ = ["Duplicates", "check_duplicates", "count_duplicates", "row_numbers"]
@@ -26,7 +27,6 @@ __all__ = ["Duplicates", "check_duplicates", "count_duplicates", "row_numbers"]
 Numbers = NDArray[np.uint64]
 BLOCK = 1 << 16  # rows
 MAX_COMPARED = 1 << 23  # rows: 64 MB of numbers
-STEP = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's; any odd number with mixed bits would do
 SHIFT = np.uint64(29)
 MANY = 0.5  # of train's rows are copies of others
 NOTED = 0.01
@@ -71,14 +71,14 @@ def count_duplicates(data: EncodedData) -> Duplicates:
 
 def row_numbers(rows: Rows) -> Numbers:
     """A number [N] for each row that depends on every value; NaN are all alike, -0 is 0."""
-    numbers_N = np.full(len(rows), STEP, dtype=np.uint64)
+    numbers_N = np.full(len(rows), GOLDEN, dtype=np.uint64)
     for matrix in (rows.ids_NC, rows.numeric_NF, rows.labels_NK):
         for index in range(matrix.shape[1]):
             column = np.array(matrix[:, index])
             if column.dtype == np.float32:
                 column = np.where(np.isnan(column), np.float32(np.nan), column + np.float32(0))
             numbers_N ^= column.view(np.uint32)
-            numbers_N *= STEP
+            numbers_N *= GOLDEN
             numbers_N ^= numbers_N >> SHIFT
     return numbers_N
 

@@ -12,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from automtl.data.mixing import GOLDEN, mixed
+
 __all__ = ["one_in", "side"]
 
 
 def one_in(share: int, keys: pl.Series | Iterable[str]) -> npt.NDArray[np.bool_]:
     """True for about one in `share` of the keys (integers or text), equal keys alike."""
     if isinstance(keys, pl.Series) and keys.dtype.is_integer():
-        numbers = _mixed(keys.cast(pl.Int64).to_numpy().astype(np.uint64))
+        numbers = mixed(keys.cast(pl.Int64).to_numpy().astype(np.uint64) + GOLDEN)
     else:
         numbers = np.fromiter((zlib.crc32(key.encode()) for key in keys), np.uint64)
     chosen: npt.NDArray[np.bool_] = numbers % np.uint64(share) == 0
@@ -28,11 +30,3 @@ def one_in(share: int, keys: pl.Series | Iterable[str]) -> npt.NDArray[np.bool_]
 def side(chosen: npt.NDArray[np.bool_], yes: str, no: str) -> pl.Series:
     """The column `split`: `yes` where chosen, `no` elsewhere."""
     return pl.Series("split", np.where(chosen, yes, no), dtype=pl.String)
-
-
-def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """splitmix64 (Steele et al., OOPSLA 2014): neighbours land anywhere."""
-    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return mixed ^ (mixed >> np.uint64(31))
