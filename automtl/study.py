@@ -9,20 +9,14 @@
     RUN/lock          held by the one process that writes
 
 The directory is the single source of truth: who reads it (status, report, export) needs neither
-Ray nor torch, and a search that was killed goes on from it. Each change is one line of the
-journal; a trial enters it together with its configuration, so that a kill at any moment leaves
-a study that can be read.
+Ray nor torch, and a search that was killed goes on from it. Here it is read; what changes it is
+in `study_writer.py`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
-import math
-import shlex
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
@@ -30,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from automtl import pareto, records, rundir
 from automtl.config import (
@@ -40,16 +34,15 @@ from automtl.config import (
     TrainedOn,
     TrialConfig,
     from_jsonable,
-    to_jsonable,
 )
 from automtl.confirmed import Confirmation, confirmed_knee, read_confirmation
 from automtl.errors import RunError
 from automtl.journal import open_journal
-from automtl.records import NewTrial, Role, State, TrialRecord
+from automtl.records import TrialRecord
 from automtl.spec.schema import Spec
-from automtl.study_entries import create_journal, evaluation_json, evaluation_of, to_record
+from automtl.study_entries import evaluation_of, to_record
 
-__all__ = ["Arrival", "NewTrial", "Role", "State", "Study", "TrialRecord"]
+__all__ = ["Arrival", "DataLock", "Study", "TrialRecord"]
 
 Answer = TypeVar("Answer")
 
@@ -75,7 +68,7 @@ class DataLock(Protocol):
 
 
 class Study:
-    """One search. Many may read it at once; one writes, under `writing()`."""
+    """One search, to read. Many may at once, also while one is `study_writer.writing` it."""
 
     def __init__(self, run_dir: Path, meta: Mapping[str, Any]) -> None:
         self.run_dir = run_dir
@@ -88,51 +81,16 @@ class Study:
         self._history: tuple[TrialRecord, ...] = ()
         self._seen: tuple[list[FrozenTrial], frozenset[int]] = ([], frozenset())  # of `_history`
         self._answers: tuple[tuple[TrialRecord, ...], dict[str, Any]] = ((), {})
-        self._num_arrivals: int | None = None  # counted when the first is written
 
-    # ---- making and opening ----------------------------------------------------------------
+    # ---- opening ---------------------------------------------------------------------------
 
-    @classmethod
-    def create(
-        cls, run_dir: Path, spec: Spec, data: DataLock, *, trained_on: TrainedOn = "train"
-    ) -> Study:
-        """A new study, all of it or nothing; `trained_on` is that of `data`.
-
-        Raises RunError if `run_dir` holds something already or cannot be written.
-        """
-        from automtl.spec.load import dump_yaml
-
-        plain = spec.to_dict(absolute_paths=True)
-        meta = {
-            "name": spec.name,
-            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "versions": rundir.versions(),
-            "seed": spec.search.seed,
-            "spec": plain,
-            "spec_digest": rundir.digest(plain),
-            "data": {
-                "fingerprint": data.fingerprint,
-                "cache": str(data.directory),
-                "trained_on": trained_on,
-            },
-            "command": shlex.join(sys.argv),
-        }
-
-        def fill(aside: Path) -> None:
-            (aside / "spec.yaml").write_text(dump_yaml(plain), encoding="utf-8")
-            create_journal(aside, spec)
-
-        run_dir = run_dir.absolute()
-        rundir.create(run_dir, meta, fill)
-        return cls(run_dir, meta)
-
-    @classmethod
-    def open(cls, run_dir: Path) -> Study:
+    @staticmethod
+    def open(run_dir: Path) -> Study:
         """The study in `run_dir`; raises RunError if there is none or it is damaged."""
         run_dir = run_dir.absolute()
         meta = rundir.read_meta(run_dir)
         try:
-            return cls(run_dir, meta)
+            return Study(run_dir, meta)
         except (OSError, KeyError, ValueError) as error:
             raise RunError(f"{run_dir}: the study is damaged ({error})") from error
 
@@ -163,12 +121,29 @@ class Study:
 
     @property
     def alive_dir(self) -> Path:
-        """Where running trials show that they live; there while someone is `writing()`."""
+        """Where running trials show that they live; there while someone is writing."""
         return self.run_dir / rundir.ALIVE
 
     def weights_path(self, number: int) -> Path:
         """Where the weights of trial `number` are or would be."""
         return self.weights_dir / rundir.weights_name(number)
+
+    def check_spec(self, spec: Spec) -> None:
+        """Raises RunError, with the key, if `spec` changes more than `rundir.NOT_COMPARED`."""
+        change = rundir.first_change(self.meta["spec"], spec.to_dict(absolute_paths=True))
+        if change:
+            raise RunError(
+                f"{self.run_dir}: {change}: old and new trials could not be compared; "
+                "undo the change, or choose another --out"
+            )
+
+    def check_data(self, data: DataLock) -> None:
+        """Raises RunError if the study is of other rows."""
+        if data.fingerprint != self.meta["data"]["fingerprint"]:
+            raise RunError(
+                f"{self.run_dir}: data.path: the rows have changed since the search began: old and "
+                "new trials could not be compared; bring them back, or choose another --out"
+            )
 
     # ---- reading ---------------------------------------------------------------------------
 
@@ -195,6 +170,14 @@ class Study:
         return self._answer(
             "trials", lambda: tuple(r for r in self._history if r.state != "interrupted")
         )
+
+    def get(self, number: int) -> TrialRecord:
+        """The record of one trial; raises RunError if there is none of this number."""
+        if number not in self._known:
+            self.history()
+        if number not in self._known:
+            raise RunError(f"{self.run_dir}: there is no trial {number}")
+        return self._record(self._frozen(number), self._weights())
 
     def front(self) -> tuple[TrialRecord, ...]:
         """The Pareto front, best in the first objective first (`records.front`)."""
@@ -300,175 +283,6 @@ class Study:
             "hypervolume": trace[-1][1] if trace else 0.0,
         }
 
-    # ---- writing ---------------------------------------------------------------------------
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """The right to write, for one process at a time; a kill gives it back.
-
-        What a killed writer left is put in order first: half a line of the journal goes, trials
-        that ran become "interrupted". Raises RunError if another process is searching.
-        """
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(rundir.locked(self.run_dir))
-            except BlockingIOError:
-                raise RunError(
-                    f"{self.run_dir}: another process is searching in this run; "
-                    "wait for it, or choose another --out"
-                ) from None
-            rundir.repair_journal(self.run_dir)
-            for record in self.history():
-                if record.state == "running":
-                    self.interrupt(record.number)
-            self.drop_weights()
-            stack.enter_context(rundir.signs_of_life(self.run_dir))
-            yield
-
-    def check_spec(self, spec: Spec) -> None:
-        """Raises RunError, with the key, if `spec` changes more than `rundir.NOT_COMPARED`."""
-        change = rundir.first_change(self.meta["spec"], spec.to_dict(absolute_paths=True))
-        if change:
-            raise RunError(
-                f"{self.run_dir}: {change}: old and new trials could not be compared; "
-                "undo the change, or choose another --out"
-            )
-
-    def check_data(self, data: DataLock) -> None:
-        """Raises RunError if the study is of other rows."""
-        if data.fingerprint != self.meta["data"]["fingerprint"]:
-            raise RunError(
-                f"{self.run_dir}: data.path: the rows have changed since the search began: old and "
-                "new trials could not be compared; bring them back, or choose another --out"
-            )
-
-    def set_budget(self, num_trials: int) -> None:
-        """How many trials the search is to start in all."""
-        if num_trials != self.budget or "budget" not in self._study.user_attrs:
-            self._study.set_user_attr("budget", num_trials)
-
-    def set_ended(self, why: str) -> None:
-        """Why no more trials start although the budget has some left; "" if they do."""
-        if why != self.ended:
-            self._study.set_user_attr("ended", why)
-
-    def add_rejected(self, num_configs: int) -> None:
-        """Counts configurations that broke a constraint before they were trained."""
-        if num_configs:
-            self._study.set_user_attr("rejected", self.num_rejected + num_configs)
-
-    def set_wall_s(self, wall_s: float) -> None:
-        """For how long was searched in all processes so far, in seconds."""
-        self._study.set_user_attr("wall_s", round(wall_s, 3))
-
-    def next_number(self) -> int:
-        """The number that the next trial to start will get."""
-        return len(self._study.get_trials(deepcopy=False))
-
-    def start(self, trial: NewTrial) -> TrialRecord:
-        """Enters a running trial, whole, with the constraints that are known before training."""
-        number = self.next_number()
-        self._study.add_trial(
-            optuna.trial.create_trial(
-                state=TrialState.RUNNING,
-                params=dict(trial.params),
-                distributions=dict(trial.distributions),
-                constraints={str(one): violation for one, violation in trial.violations.items()},
-                user_attrs={
-                    "role": trial.role,
-                    "config": to_jsonable(trial.config),
-                    "seed": trial.seed,
-                    "in_space": trial.in_space,
-                    "planned": trial.planned,
-                    "origin": number if trial.origin is None else trial.origin,
-                    "arrival": self._next_arrival(),
-                },
-            )
-        )
-        return self.get(number)
-
-    def get(self, number: int) -> TrialRecord:
-        """The record of one trial; raises RunError if there is none of this number."""
-        if number not in self._known:
-            self.history()
-        if number not in self._known:
-            raise RunError(f"{self.run_dir}: there is no trial {number}")
-        return self._record(self._frozen(number), self._weights())
-
-    def add_evaluation(self, number: int, evaluation: Evaluation) -> None:
-        """Keeps what an evaluation of a running trial saw, and when it came (`arrivals`)."""
-        seen = self._frozen(number).user_attrs.get("evaluations", [])
-        new = evaluation_json(evaluation) | {"arrival": self._next_arrival()}
-        self._trial(number).set_user_attr("evaluations", [*seen, new])
-
-    def complete(self, number: int) -> None:
-        """Ends a trial that was trained to the end: its values are those of its last evaluation.
-
-        A trial that stopped short of its epochs, or has an objective or a constraint that is not
-        finite, is failed instead, with the reason.
-        """
-        record = self.get(number)
-        if fault := records.fault(record, self.objectives, self.constraints):
-            self.fail(number, fault)
-        else:
-            self._set_constraints(number, record.metrics)
-            values = [record.metrics[objective.name] for objective in self.objectives]
-            self._end(number, TrialState.COMPLETE, values)
-
-    def prune(
-        self, number: int, reason: str, *, metrics: Mapping[str, float] | None = None
-    ) -> None:
-        """Ends a trial that was stopped before its end, with the reason; it has no values.
-
-        `metrics` is what was measured besides its evaluations, and broke a constraint.
-        """
-        self._set_constraints(number, {**self.get(number).metrics, **(metrics or {})})
-        self._trial(number).set_user_attr("reason", " ".join(reason.split()))
-        if metrics:
-            self._trial(number).set_user_attr("measured", dict(metrics))
-        self._end(number, TrialState.PRUNED)
-
-    def fail(self, number: int, reason: str, traceback: str = "") -> None:
-        """Ends a trial that died, with the reason in one line."""
-        trial = self._trial(number)
-        trial.set_user_attr("reason", " ".join(reason.split()) or "unknown")
-        if traceback:
-            trial.set_user_attr("traceback", traceback)
-        self._end(number, TrialState.FAIL)
-
-    def interrupt(self, number: int, reason: str = "") -> None:
-        """Ends a trial that is to be run again, as it died of no fault of its own: of a kill of
-        the search (no reason), or of its machine (the reason in one line)."""
-        trial = self._trial(number)
-        if reason:
-            trial.set_user_attr("reason", " ".join(reason.split()))
-        trial.set_user_attr("interrupted", True)
-        self._end(number, TrialState.FAIL)
-
-    def drop_weights(self) -> None:
-        """Deletes all weights but those of trials that run or that can still be picked.
-
-        These are the front's, and those of references that no other reference dominates: who is
-        dominated can become neither the knee nor the reference again. Whoever confirms says
-        itself which are not needed any more (`forget_weights`).
-        """
-        metrics = records.task_objectives(self.objectives) or self.objectives
-        references = [r for r in self.trials() if r.role == "reference" and r.values]
-        keep = {
-            *(record.id for record in self.front()),
-            *(record.id for record in records.undominated(references, metrics)),
-            *(record.id for record in self.trials() if record.state == "running"),
-            *(record.id for record in self.trials() if record.role in ("confirm", "train")),
-        }
-        for path in self.weights_dir.iterdir():
-            if path.name.split(".")[0] not in keep:
-                path.unlink(missing_ok=True)
-
-    def forget_weights(self, numbers: Iterable[int]) -> None:
-        """Deletes the weights of these trials."""
-        for number in numbers:
-            self.weights_path(number).unlink(missing_ok=True)
-
     # ---- inside ----------------------------------------------------------------------------
 
     def _answer(self, question: str, compute: Callable[[], Answer]) -> Answer:
@@ -504,26 +318,3 @@ class Study:
     def _frozen(self, number: int) -> FrozenTrial:
         """A trial of ours as it is now: the journal has them by ids of its own."""
         return self._study._storage.get_trial(self._known[number][0]._trial_id)
-
-    def _next_arrival(self) -> int:
-        """The place of the next event in `arrivals`."""
-        if self._num_arrivals is None:
-            self._num_arrivals = len(self.arrivals())
-        self._num_arrivals += 1
-        return self._num_arrivals
-
-    def _set_constraints(self, number: int, metrics: Mapping[str, float]) -> None:
-        """All constraints that are known now; Optuna takes a trial without any for feasible."""
-        trial, known = self._trial(number), self._frozen(number).constraints
-        for constraint in self.constraints:
-            key = str(constraint)
-            if key not in known and math.isfinite(metrics.get(constraint.name, math.nan)):
-                trial.set_constraint(key, constraint.violation(metrics))
-
-    def _end(self, number: int, state: TrialState, values: Sequence[float] | None = None) -> None:
-        self._trial(number).set_user_attr("end", self._next_arrival())
-        self._study.tell(number, values, state)
-
-    def _trial(self, number: int) -> optuna.trial.Trial:
-        """A handle to write attributes of a running trial."""
-        return optuna.trial.Trial(self._study, self._frozen(number)._trial_id)

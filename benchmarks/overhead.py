@@ -41,7 +41,7 @@ from automtl.search.home import HERE, Home
 from automtl.search.loop import SearchLoop
 from automtl.search.sampler import Sampler
 from automtl.spec.schema import SearchSpec, Spec
-from automtl.study import Study
+from automtl.study_writer import create_study, writing
 
 MARKS = (100, 500, 1_000, 2_000)
 WINDOW = 20  # trials over which times are averaged
@@ -162,10 +162,10 @@ def memory_mb() -> float:
 def measure(sampler: str, num_trials: int, run_dir: Path) -> list[dict[str, float]]:
     """A row a mark, of one search in this process."""
     spec = make_spec(sampler, num_trials)
-    study = Study.create(run_dir, spec, NoRows())
+    study = create_study(run_dir, spec, NoRows())
     meter = Meter()
-    with study.writing():
-        loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
+    with writing(study) as writer:
+        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
         meter.watch(os, "fsync", "disk")
         meter.watch(Sampler, "learn", "sampler")
         meter.watch(Sampler, "propose", "sampler")

@@ -34,14 +34,14 @@ def imported_by(*arguments: str) -> set[str]:
 def run(tmp_path_factory):
     """A study on disk in which no trial has started."""
     from automtl.spec.load import load_spec
-    from automtl.study import Study
+    from automtl.study_writer import create_study
 
     class Data:
         directory = Path("/cache")
         fingerprint = "f" * 64
 
     run_dir = tmp_path_factory.mktemp("reports") / "synthetic"
-    Study.create(run_dir, load_spec(SPEC), Data())
+    create_study(run_dir, load_spec(SPEC), Data())
     return run_dir
 
 

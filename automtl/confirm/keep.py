@@ -16,6 +16,7 @@ from automtl.config import Objective
 from automtl.confirm.candidates import Rerun
 from automtl.records import TrialRecord
 from automtl.study import Study
+from automtl.study_writer import StudyWriter
 
 __all__ = ["forget_others", "median_run", "runs_of"]
 
@@ -47,7 +48,7 @@ def median_run(done: Sequence[TrialRecord], objectives: Sequence[Objective]) -> 
     return min(kept, key=lambda one: off[one.number])
 
 
-def forget_others(runs: Study, wanted: Sequence[Rerun], trial: int) -> None:
+def forget_others(runs: StudyWriter, wanted: Sequence[Rerun], trial: int) -> None:
     """Deletes all weights of a trial's runs but the median's, once none is still to come."""
     found = runs_of(runs, wanted, trial)
     expected = sum(one.trial == trial for one in wanted)

@@ -28,6 +28,7 @@ from automtl.search.trial import make_job
 from automtl.spec.schema import ConfirmSpec
 from automtl.study import Study
 from automtl.study_rows import encoded_data
+from automtl.study_writer import create_study, writing
 from automtl.tracking.afterwards import track_confirmation
 
 __all__ = ["ConfirmProgress", "Quiet", "run_confirm"]
@@ -98,29 +99,29 @@ def run_confirm(
     scores_dir = runs.run_dir / SCORES
     scores_dir.mkdir(exist_ok=True)
     again = "go on with the same command"
-    with disk_failures_explained(study.run_dir, go_on=again), runs.writing():
+    with disk_failures_explained(study.run_dir, go_on=again), writing(runs) as writer:
 
         def on_end(record: TrialRecord) -> None:
-            forget_others(runs, wanted, trial_of[record.planned])
+            forget_others(writer, wanted, trial_of[record.planned])
             progress.on_run(record)
 
-        loop = ConfirmLoop(runs, wanted, on_end=on_end)
+        loop = ConfirmLoop(writer, wanted, on_end=on_end)
         trial_of = {one.key: one.trial for one in wanted}
-        done = sum(r.planned in trial_of and r.state != "running" for r in runs.trials())
+        done = sum(r.planned in trial_of and r.state != "running" for r in writer.trials())
         progress.on_start(selection, seeds=settings.seeds, total=len(wanted), done=done)
         try:
             if not loop.is_finished():
                 runner = make_executor(
-                    executor, spec.trial, runs.alive_dir, workers=workers, address=address
+                    executor, spec.trial, writer.alive_dir, workers=workers, address=address
                 )
-                runner.run(loop, make_job(runs, spec, data, rungs=(), scores_dir=scores_dir))
+                runner.run(loop, make_job(writer, spec, data, rungs=(), scores_dir=scores_dir))
             outside = []
             if settings.boosting:
                 outside = boost(data, scores_dir, seeds=settings.seeds, on_step=progress.on_step)
             progress.on_step("comparing on test rows")
             found = compare_all(
                 study,
-                runs,
+                writer,
                 data,
                 selection,
                 wanted,
@@ -141,4 +142,4 @@ def _open(study: Study, data: EncodedData) -> Study:
     place: Path = study.run_dir / rundir.CONFIRM
     if (place / rundir.META).exists():
         return Study.open(place)
-    return Study.create(place, study.spec, data)
+    return create_study(place, study.spec, data)

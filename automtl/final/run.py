@@ -27,6 +27,7 @@ from automtl.search.executors import make_executor
 from automtl.search.trial import checkpoint_name, make_job
 from automtl.spec.schema import Spec
 from automtl.study import Study
+from automtl.study_writer import create_study, writing
 
 __all__ = ["CHECKPOINT_S", "Quiet", "TrainingProgress", "failed_seeds", "run_training"]
 
@@ -96,30 +97,33 @@ def run_training(
     else:
         check_new(run_dir)
         data = open_data(spec, frame=frame, trained_on=trained_on, report=report)
-        study = Study.create(run_dir, spec, data, trained_on=trained_on)
+        study = create_study(run_dir, spec, data, trained_on=trained_on)
     group, groups_N = group_column(spec, None), group_ids(spec, data, None, frame=frame)
     scores_dir, checkpoints_dir = study.run_dir / SCORES, study.run_dir / CHECKPOINTS
-    with disk_failures_explained(study.run_dir, go_on="go on with --resume"), study.writing():
+    with (
+        disk_failures_explained(study.run_dir, go_on="go on with --resume"),
+        writing(study) as writer,
+    ):
         for directory in (scores_dir, checkpoints_dir):
             directory.mkdir(exist_ok=True)
-        study.set_budget(len(wanted))
+        writer.set_budget(len(wanted))
 
         def on_end(record: TrialRecord) -> None:
             if record.state != "interrupted":
                 (checkpoints_dir / checkpoint_name(record.seed)).unlink(missing_ok=True)
             progress.on_run(record)
 
-        failed = failed_seeds(study)
-        loop = ConfirmLoop(study, wanted, on_end=on_end, role="train", tried_again=failed)
-        done = sum(one.state == "complete" for one in study.trials())
-        progress.on_start(study, data, total=len(wanted), done=done)
+        failed = failed_seeds(writer)
+        loop = ConfirmLoop(writer, wanted, on_end=on_end, role="train", tried_again=failed)
+        done = sum(one.state == "complete" for one in writer.trials())
+        progress.on_start(writer, data, total=len(wanted), done=done)
         try:
             if not loop.is_finished():
                 runner = make_executor(
-                    executor, spec.trial, study.alive_dir, workers=workers, address=address
+                    executor, spec.trial, writer.alive_dir, workers=workers, address=address
                 )
                 job = make_job(
-                    study,
+                    writer,
                     spec,
                     data,
                     rungs=(),
@@ -128,7 +132,7 @@ def run_training(
                     checkpoint_s=checkpoint_s,
                 )
                 runner.run(loop, job)
-            found = training_of(study, data, wanted, group=group, groups_N=groups_N)
+            found = training_of(writer, data, wanted, group=group, groups_N=groups_N)
         finally:
             progress.on_end()
     return study, found

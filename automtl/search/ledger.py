@@ -16,7 +16,7 @@ __all__ = ["Ledger", "MemoryLedger"]
 
 
 class Ledger(Protocol):
-    """What the loop asks of a study (`study.Study`, which says what each part promises)."""
+    """What the loop asks of a study (`study_writer.StudyWriter` says what each part promises)."""
 
     @property
     def objectives(self) -> tuple[Objective, ...]: ...

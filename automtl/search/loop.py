@@ -49,7 +49,7 @@ def trial_seed(seed: int, number: int) -> int:
 
 
 class SearchLoop:
-    """Drives one search in one process, which holds the study's `writing()`.
+    """Drives one search in one process, the one that is `writing` the study.
 
     An executor calls `propose` whenever it could start a trial, `report` at each evaluation, and
     `complete`, `fail` or `lose` once when a trial has ended. `clock` tells seconds, from whatever

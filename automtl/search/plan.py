@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from automtl.config import Dependency, Family
-from automtl.records import FIRST_REFERENCE
+from automtl.records import FIRST_REFERENCE, Role
 from automtl.space import default_values, knobs
 from automtl.spec.domains import contains, default
 from automtl.spec.schema import Spec
-from automtl.study import Role
 
 __all__ = [
     "PlannedTrial",

@@ -20,6 +20,7 @@ from automtl.search.tracked import tracked
 from automtl.search.trial import make_job
 from automtl.spec.schema import Spec
 from automtl.study import Study
+from automtl.study_writer import create_study, writing
 from automtl.tracking.targets import parse_targets
 
 __all__ = ["run_search"]
@@ -68,27 +69,30 @@ def run_search(
         check_new(run_dir)
         data = open_data(spec, frame=frame, report=report)
         warnings = check_before_search(spec if frame is None else _without_files(spec), data)
-        study = Study.create(run_dir, spec, data)
-    with disk_failures_explained(study.run_dir, go_on="go on with --resume"), study.writing():
-        study.set_budget(budget(spec))
-        with tracked(study, progress or Silent(), trackers) as told:
+        study = create_study(run_dir, spec, data)
+    with (
+        disk_failures_explained(study.run_dir, go_on="go on with --resume"),
+        writing(study) as writer,
+    ):
+        writer.set_budget(budget(spec))
+        with tracked(writer, progress or Silent(), trackers) as told:
             ladder = make_ladder(spec, count_positives(data.rows("train"), data.tasks))
             loop = SearchLoop(
-                study,
+                writer,
                 spec,
                 features=data.features,
                 tasks=data.tasks,
                 progress=told,
             )
-            told.on_start(study, ladder, warnings)
+            told.on_start(writer, ladder, warnings)
             try:
                 if not loop.is_finished():
                     runner = make_executor(
-                        executor, spec.trial, study.alive_dir, workers=workers, address=address
+                        executor, spec.trial, writer.alive_dir, workers=workers, address=address
                     )
-                    runner.run(loop, make_job(study, spec, data, rungs=ladder.rungs))
+                    runner.run(loop, make_job(writer, spec, data, rungs=ladder.rungs))
             finally:
-                told.on_end(study)
+                told.on_end(writer)
             loop.finish()
     return study
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from automtl import pareto
 from automtl.config import MODEL_COSTS, Evaluation, TrialConfig, to_jsonable
+from automtl.records import State, TrialRecord
 from automtl.search.distributions import BaseDistribution, distribution, from_label, to_label
 from automtl.search.plan import budget, in_order, plan_trials
 from automtl.search.strategies import make_strategy, portfolio
@@ -23,7 +24,6 @@ from automtl.space import Pinned, knobs, sample
 from automtl.spec.domains import Domain, contains
 from automtl.spec.knobs import slots
 from automtl.spec.schema import Spec
-from automtl.study import State, TrialRecord
 
 __all__ = ["Exhausted", "Proposal", "Sampler", "accept_all"]
 

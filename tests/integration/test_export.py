@@ -18,12 +18,13 @@ from automtl.export.bundle import Bundle
 from automtl.export.pick import pick
 from automtl.export.predict import predict_file
 from automtl.export.write import export_bundle
+from automtl.records import NewTrial
 from automtl.search.assignment import Assignment
 from automtl.search.run import run_search
 from automtl.search.trial import TrialJob
 from automtl.spec.load import load_spec
 from automtl.spec.schema import FAMILY_BLOCKS
-from automtl.study import NewTrial, Study
+from automtl.study_writer import create_study, writing
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "front_on_test.py"
 
@@ -42,7 +43,7 @@ def study(root):
     """Every family with every dependency, trained a little, all weights kept."""
     spec = load_spec(root / "spec.yaml")
     data = open_data(spec)
-    study = Study.create(root / "run", spec, data)
+    study = create_study(root / "run", spec, data)
     job = TrialJob(
         weights_dir=study.run_dir / "weights",
         cache_dir=data.directory,
@@ -52,34 +53,35 @@ def study(root):
         num_threads=1,
     )
     train = TrainConfig(epochs=1.0, batch_size=256, lr=1e-2)
-    for family, dependency in itertools.product(FAMILIES, ("none", "esmm")):
-        own = {"num_levels": 2, "num_shared_experts": 2, "num_task_experts": 1}
-        model = ModelConfig(
-            family=family,
-            dependency=dependency,
-            embedding_dim=4,
-            expert_dims=(8,),
-            tower_dims=(4,),
-            dropout=0.2,  # must be off when rows are scored
-            **{name: own[name] for name in FAMILY_BLOCKS[family].knob_names() if name in own},
-        )
-        config = TrialConfig(model=model, train=train)
-        is_reference = (family, dependency) == ("single_task", "none")
-        record = study.start(
-            NewTrial(
-                role="reference" if is_reference else "search",
-                params={},
-                distributions={},
-                config=config,
-                seed=len(study.trials()),
-                in_space=not is_reference,
+    with writing(study) as writer:
+        for family, dependency in itertools.product(FAMILIES, ("none", "esmm")):
+            own = {"num_levels": 2, "num_shared_experts": 2, "num_task_experts": 1}
+            model = ModelConfig(
+                family=family,
+                dependency=dependency,
+                embedding_dim=4,
+                expert_dims=(8,),
+                tower_dims=(4,),
+                dropout=0.2,  # must be off when rows are scored
+                **{name: own[name] for name in FAMILY_BLOCKS[family].knob_names() if name in own},
             )
-        )
-        for evaluation in job.run(
-            Assignment(number=record.number, config=config, seed=record.seed)
-        ):
-            study.add_evaluation(record.number, evaluation)
-        study.complete(record.number)
+            config = TrialConfig(model=model, train=train)
+            is_reference = (family, dependency) == ("single_task", "none")
+            record = writer.start(
+                NewTrial(
+                    role="reference" if is_reference else "search",
+                    params={},
+                    distributions={},
+                    config=config,
+                    seed=len(writer.trials()),
+                    in_space=not is_reference,
+                )
+            )
+            for evaluation in job.run(
+                Assignment(number=record.number, config=config, seed=record.seed)
+            ):
+                writer.add_evaluation(record.number, evaluation)
+            writer.complete(record.number)
     return study
 
 
@@ -164,10 +166,10 @@ def test_the_benchmark_needs_test_rows_and_a_reference(root, benchmark, tmp_path
     rows = make_rows(600).with_columns(split=pl.col("split").replace("test", "train"))
     rows.write_parquet(tmp_path / "rows.parquet")
     spec = load_spec(root / "spec.yaml", overrides=["data.split={random: true, test: 0}"])
-    study = Study.create(tmp_path / "run", spec, open_data(spec))
+    study = create_study(tmp_path / "run", spec, open_data(spec))
     with pytest.raises(RunError, match="no test rows"):
         benchmark.front_on_test(study)
-    with_test = Study.create(
+    with_test = create_study(
         tmp_path / "other", load_spec(root / "spec.yaml"), open_data(load_spec(root / "spec.yaml"))
     )
     with pytest.raises(RunError, match="no trial is on the front"):

@@ -16,7 +16,7 @@ from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec, num_
 
 from automtl.search.loop import SearchLoop
 from automtl.search.ray_executor import RayExecutor
-from automtl.study import Study
+from automtl.study_writer import create_study, writing
 
 TESTS = Path(__file__).parents[1]
 LIMIT_S = 300
@@ -42,7 +42,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
 
 def test_a_machine_dies_and_what_it_ran_is_run_again(cluster: Cluster, tmp_path: Path) -> None:
     spec = fake_spec(trials=12)
-    study = Study.create(tmp_path / "run", spec, FakeData())
+    study = create_study(tmp_path / "run", spec, FakeData())
     log, away = tmp_path / "log", tmp_path / "away"
     executor = RayExecutor(workers=None, cpus=1, gpus=0.25, address=cluster.address)
     second = next(node for node in cluster.list_all_nodes() if not node.head)
@@ -56,8 +56,8 @@ def test_a_machine_dies_and_what_it_ran_is_run_again(cluster: Cluster, tmp_path:
 
     thread = threading.Thread(target=pull_the_plug)
     thread.start()
-    with study.writing():
-        loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
+    with writing(study) as writer:
+        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
         executor.run(loop, FakeJob(log=log, away=away))
     thread.join()
 

@@ -14,6 +14,7 @@ import pytest
 
 from automtl.errors import RunError
 from automtl.study import Study, TrialRecord
+from automtl.study_writer import writing
 
 TESTS = Path(__file__).parents[1]
 NUM_TRIALS = 24
@@ -93,7 +94,7 @@ def test_a_second_search_is_refused_while_the_first_runs(tmp_path: Path) -> None
             time.sleep(0.02)
         study = Study.open(run_dir)
         assert study.summary()["active"]
-        with pytest.raises(RunError, match="another process is searching"), study.writing():
+        with pytest.raises(RunError, match="another process is searching"), writing(study):
             pass
     finally:
         search.send_signal(signal.SIGKILL)

@@ -27,6 +27,7 @@ from automtl.search.ray_executor import RayExecutor
 from automtl.search.ray_tune import Bridge, describe_death
 from automtl.search.scratch import scratch_directory
 from automtl.study import Study
+from automtl.study_writer import create_study, writing
 
 TESTS = Path(__file__).parents[1]
 LIMIT_S = 300  # on a busy machine all of this takes ten times as long
@@ -83,7 +84,7 @@ def test_workers_fail_die_and_hang_and_the_search_goes_on(
     plain = [{"family": name} for name in ("shared_embedding", "shared_bottom")]
     cgc = {"family": "cgc", "num_shared_experts": 1, "num_task_experts": 1}
     spec = fake_spec(trials=16, space={"sharing": [*plain, *gated, cgc]})
-    study = Study.create(tmp_path / "run", spec, FakeData())
+    study = create_study(tmp_path / "run", spec, FakeData())
     faults = {2: "raise", 5: "hang", 8: "die", 10: "nan", 11: "hang at first"}
     defaults = {  # which no rung stops before their fault
         number
@@ -92,8 +93,8 @@ def test_workers_fail_die_and_hang_and_the_search_goes_on(
     }
     assert {2, 5, 8, 10} < defaults
     executor.watchdog = Watchdog(study.alive_dir, stall_s=STALL_S)
-    with study.writing():
-        loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
+    with writing(study) as writer:
+        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
         executor.run(loop, FakeJob(faults=faults, pause_s=0.01, alive_dir=study.alive_dir))
         assert list(study.alive_dir.iterdir()) == []
     trials = study.trials()
@@ -112,10 +113,10 @@ def test_workers_fail_die_and_hang_and_the_search_goes_on(
 
 def test_a_quarter_of_a_gpu_makes_room_for_four(executor: RayExecutor, tmp_path: Path) -> None:
     spec = fake_spec(trials=8)
-    study = Study.create(tmp_path / "run", spec, FakeData())
+    study = create_study(tmp_path / "run", spec, FakeData())
     quarters = RayExecutor(workers=None, cpus=0.25, gpus=0.25, address=None)
-    with study.writing():
-        loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
+    with writing(study) as writer:
+        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
         quarters.run(loop, FakeJob(pause_s=0.5))
     arrivals = [one for one in study.arrivals() if one.kind != "evaluation"]
     running = itertools.accumulate(1 if one.kind == "start" else -1 for one in arrivals)
@@ -126,14 +127,14 @@ def test_an_error_of_the_loop_ends_the_search(
     executor: RayExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = fake_spec(trials=16)
-    study = Study.create(tmp_path / "run", spec, FakeData())
+    study = create_study(tmp_path / "run", spec, FakeData())
 
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with study.writing():
-        loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
-        monkeypatch.setattr(study, "add_evaluation", full)
+    with writing(study) as writer:
+        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
+        monkeypatch.setattr(writer, "add_evaluation", full)
         with pytest.raises(OSError, match="No space left"):
             executor.run(loop, FakeJob())
     assert {record.state for record in study.history()} == {"running"}, "and it can be resumed"
@@ -200,7 +201,7 @@ def test_a_killed_search_leaves_the_lock_at_once_and_its_scratch_for_the_next(
             search.kill()
         study = Study.open(run_dir)
         search.communicate()
-        with study.writing():
+        with writing(study):
             assert {record.state for record in study.trials()} <= {"complete", "pruned"}
         left = [path.name for path in Path(scratch).iterdir()]
         assert len(left) == 1
@@ -247,8 +248,8 @@ def test_ctrl_c_and_a_sigterm_end_the_search_and_it_can_go_on(
 
     study = Study.open(run_dir)
     before = {record.number: record for record in study.trials() if record.state == "complete"}
-    with study.writing():
-        loop = SearchLoop(study, study.spec, features=FEATURES, tasks=TASKS)
+    with writing(study) as writer:
+        loop = SearchLoop(writer, study.spec, features=FEATURES, tasks=TASKS)
         LocalExecutor().run(loop, FakeJob())
     assert len(study.trials()) == 20
     assert {record.state for record in study.trials()} <= {"complete", "pruned"}

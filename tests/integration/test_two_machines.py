@@ -25,6 +25,7 @@ from automtl.search.scores import read_scores
 from automtl.search.trial import make_job
 from automtl.spec.schema import Spec
 from automtl.study import Study
+from automtl.study_writer import create_study, writing
 
 TESTS = Path(__file__).parents[1]
 NODE = {"include_dashboard": False, "object_store_memory": 100_000_000}
@@ -106,9 +107,9 @@ def search(study: Study, spec: Spec, data: EncodedData, executor: RayExecutor) -
     executor.watchdog = Watchdog(study.alive_dir, stall_s=120)
     scores_dir = study.run_dir / "scores"
     scores_dir.mkdir()
-    with study.writing():
-        loop = SearchLoop(study, spec, features=data.features, tasks=data.tasks)
-        executor.run(loop, make_job(study, spec, data, rungs=(), scores_dir=scores_dir))
+    with writing(study) as writer:
+        loop = SearchLoop(writer, spec, features=data.features, tasks=data.tasks)
+        executor.run(loop, make_job(writer, spec, data, rungs=(), scores_dir=scores_dir))
         assert list(study.alive_dir.iterdir()) == []
 
 
@@ -120,7 +121,7 @@ def test_rows_come_to_a_machine_once_and_weights_and_predictions_come_back(
     join: Join, first: Path, tmp_path: Path, spec: Spec
 ) -> None:
     data, theirs = open_data(spec), tmp_path / "theirs"
-    study = Study.create(first / "run", spec, data)
+    study = create_study(first / "run", spec, data)
     search(study, spec, data, join(theirs, hidden=str(first)))
 
     assert [(r.state, r.reason) for r in study.trials()] == [("complete", "")] * 4
@@ -142,7 +143,7 @@ def test_where_all_machines_see_the_cache_nothing_is_copied(
     join: Join, first: Path, tmp_path: Path, spec: Spec
 ) -> None:
     data, theirs = open_data(spec), tmp_path / "theirs"
-    study = Study.create(first / "run", spec, data)
+    study = create_study(first / "run", spec, data)
     search(study, spec, data, join(theirs, hidden="nothing"))
     assert {record.state for record in study.trials()} == {"complete"}
     assert not theirs.exists()
@@ -153,7 +154,7 @@ def test_a_machine_that_rows_cannot_come_to_ends_the_search_and_no_trial_fails(
 ) -> None:
     (tmp_path / "file").touch()
     theirs, data = tmp_path / "file" / "cache", open_data(spec)
-    study = Study.create(first / "run", spec, data)
+    study = create_study(first / "run", spec, data)
     told = (
         rf"(?s)node [\d.]+: .*{data.directory} is not there.*{theirs}.*AUTOMTL_CACHE.*data\.cache"
     )

@@ -13,13 +13,14 @@ from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
 from automtl.search.executor import Executor, LocalExecutor
 from automtl.search.loop import SearchLoop
 from automtl.study import Study
+from automtl.study_writer import create_study, writing
 
 
 def main() -> None:
     run_dir, name, num_trials, pause_s, *fault = sys.argv[1:]
     spec = fake_spec(trials=int(num_trials))
     is_new = not Path(run_dir).exists()
-    study = Study.create(Path(run_dir), spec, FakeData()) if is_new else Study.open(Path(run_dir))
+    study = create_study(Path(run_dir), spec, FakeData()) if is_new else Study.open(Path(run_dir))
     faults = {int(fault[0]): fault[1]} if fault else {}
     job = FakeJob(pause_s=float(pause_s), weights_dir=study.run_dir / "weights", faults=faults)
     executor: Executor = LocalExecutor()
@@ -28,8 +29,8 @@ def main() -> None:
 
         executor = RayExecutor(workers=2, cpus=1, gpus=0.25, address=None)
     try:
-        with study.writing():
-            executor.run(SearchLoop(study, spec, features=FEATURES, tasks=TASKS), job)
+        with writing(study) as writer:
+            executor.run(SearchLoop(writer, spec, features=FEATURES, tasks=TASKS), job)
     except KeyboardInterrupt:
         sys.exit(130)
 

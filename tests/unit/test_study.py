@@ -17,8 +17,10 @@ from support.fake_job import FakeData, fake_metrics, fake_spec
 
 from automtl.config import Evaluation, ModelConfig, TrainConfig, TrialConfig
 from automtl.errors import RunError
+from automtl.records import NewTrial
 from automtl.spec.load import load_spec
-from automtl.study import NewTrial, Study, TrialRecord
+from automtl.study import Study, TrialRecord
+from automtl.study_writer import StudyWriter, create_study, writing
 
 SPEC = fake_spec(constraints=["params <= 1e6", "buy.auc >= 0.1"])
 
@@ -29,13 +31,12 @@ def run_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def study(run_dir: Path) -> Iterator[Study]:
-    study = Study.create(run_dir, SPEC, FakeData())
-    with study.writing():
+def study(run_dir: Path) -> Iterator[StudyWriter]:
+    with writing(create_study(run_dir, SPEC, FakeData())) as study:
         yield study
 
 
-def start(study: Study, *, lr: float = 1e-3, **given: Any) -> TrialRecord:
+def start(study: StudyWriter, *, lr: float = 1e-3, **given: Any) -> TrialRecord:
     config = TrialConfig(model=ModelConfig(family="mmoe"), train=TrainConfig(lr=lr))
     plain = {"role": "search", "params": {}, "distributions": {}, "config": config, "seed": 7}
     return study.start(NewTrial(**(plain | given)))
@@ -47,7 +48,9 @@ def evaluation(config: TrialConfig, epochs: float = 1.0, **metrics: float) -> Ev
     )
 
 
-def trained(study: Study, *, click: float, buy: float, params: float, **given: Any) -> TrialRecord:
+def trained(
+    study: StudyWriter, *, click: float, buy: float, params: float, **given: Any
+) -> TrialRecord:
     """A complete trial with these values."""
     record = start(study, **given)
     seen = {"click.auc": click, "buy.auc": buy, "params": params}
@@ -64,7 +67,7 @@ def ids(records: Any) -> list[str]:
 
 
 def test_a_new_study_is_there_as_a_whole(run_dir: Path) -> None:
-    Study.create(run_dir, SPEC, FakeData())
+    create_study(run_dir, SPEC, FakeData())
     assert {path.name for path in run_dir.iterdir()} == {
         "journal.log",
         "lock",
@@ -77,7 +80,7 @@ def test_a_new_study_is_there_as_a_whole(run_dir: Path) -> None:
 
 
 def test_the_lock_names_what_the_search_depends_on(run_dir: Path) -> None:
-    meta = Study.create(run_dir, SPEC, FakeData()).meta
+    meta = create_study(run_dir, SPEC, FakeData()).meta
     assert meta["name"] == "fake"
     assert meta["data"]["fingerprint"] == "rows"
     assert meta["seed"] == 0
@@ -85,27 +88,27 @@ def test_the_lock_names_what_the_search_depends_on(run_dir: Path) -> None:
 
 
 def test_a_run_is_never_overwritten(run_dir: Path) -> None:
-    Study.create(run_dir, SPEC, FakeData())
+    create_study(run_dir, SPEC, FakeData())
     with pytest.raises(RunError, match=r"already holds a search.*--out.*--resume"):
-        Study.create(run_dir, SPEC, FakeData())
+        create_study(run_dir, SPEC, FakeData())
 
 
 def test_a_place_that_cannot_be_looked_at_is_named(tmp_path: Path) -> None:
     place, told = tmp_path / ("x" * 300), r"xxx: cannot be looked at \(File name too long\); "
     with pytest.raises(RunError, match=told):
-        Study.create(place, SPEC, FakeData())
+        create_study(place, SPEC, FakeData())
     with pytest.raises(RunError, match=told):
         Study.open(place)
 
 
 def test_a_run_that_is_not_ours_to_write_can_be_read(run_dir: Path) -> None:
-    study = Study.create(run_dir, SPEC, FakeData())
+    study = create_study(run_dir, SPEC, FakeData())
     (run_dir / "lock").unlink()  # a copy may lack it; rights may be missing: root has them all
     assert not study.is_active()
     assert study.summary()["started"] == 0
     with (
         pytest.raises(RunError, match=r"fake/lock: cannot be written \(No such .*\); .*--out"),
-        study.writing(),
+        writing(study),
     ):
         pass
 
@@ -114,17 +117,17 @@ def test_other_files_are_never_overwritten(run_dir: Path) -> None:
     run_dir.mkdir(parents=True)
     (run_dir / "notes.txt").touch()
     with pytest.raises(RunError, match="is not empty"):
-        Study.create(run_dir, SPEC, FakeData())
+        create_study(run_dir, SPEC, FakeData())
     (run_dir / "notes.txt").unlink()
-    Study.create(run_dir, SPEC, FakeData())  # an empty directory is as good as none
+    create_study(run_dir, SPEC, FakeData())  # an empty directory is as good as none
 
 
 def test_a_file_is_no_run_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="this is a file"):
-        Study.create(tmp_path / "file", SPEC, FakeData())
+        create_study(tmp_path / "file", SPEC, FakeData())
     with pytest.raises(RunError, match="cannot write in"):
-        Study.create(tmp_path / "file" / "run", SPEC, FakeData())
+        create_study(tmp_path / "file" / "run", SPEC, FakeData())
 
 
 def test_a_study_that_cannot_be_written_leaves_nothing(
@@ -133,9 +136,9 @@ def test_a_study_that_cannot_be_written_leaves_nothing(
     def full(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("automtl.study.create_journal", full)
+    monkeypatch.setattr("automtl.study_writer.create_journal", full)
     with pytest.raises(RunError, match="No space left"):
-        Study.create(run_dir, SPEC, FakeData())
+        create_study(run_dir, SPEC, FakeData())
     assert list(run_dir.parent.iterdir()) == []
 
 
@@ -153,7 +156,7 @@ def test_opening_what_is_no_study(run_dir: Path) -> None:
         Study.open(run_dir)
 
 
-def test_a_trial_reads_back_as_it_was_written(study: Study) -> None:
+def test_a_trial_reads_back_as_it_was_written(study: StudyWriter) -> None:
     record = start(
         study, role="baseline", planned="baseline:mmoe", in_space=True, seed=123, lr=0.00123
     )
@@ -176,14 +179,14 @@ def test_a_trial_reads_back_as_it_was_written(study: Study) -> None:
     assert read.finished >= read.started
 
 
-def test_a_reader_sees_what_a_writer_adds(study: Study) -> None:
+def test_a_reader_sees_what_a_writer_adds(study: StudyWriter) -> None:
     reader = Study.open(study.run_dir)
     assert reader.trials() == ()
     trained(study, click=0.7, buy=0.6, params=1e4)
     assert ids(reader.trials()) == ids(reader.front()) == ["t0000"]
 
 
-def test_optuna_reads_the_journal_in_native_units(study: Study) -> None:
+def test_optuna_reads_the_journal_in_native_units(study: StudyWriter) -> None:
     trained(study, click=0.7, buy=0.6, params=1e4)
     path = str(study.run_dir / "journal.log")
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(path))
@@ -193,7 +196,7 @@ def test_optuna_reads_the_journal_in_native_units(study: Study) -> None:
     assert [trial.values for trial in read.trials] == [[0.7, 0.6, 1e4]]
 
 
-def test_trials_that_others_add_through_optuna_are_not_ours(study: Study) -> None:
+def test_trials_that_others_add_through_optuna_are_not_ours(study: StudyWriter) -> None:
     trained(study, click=0.7, buy=0.6, params=1e4)
     path = str(study.run_dir / "journal.log")
     lock = optuna.storages.journal.JournalFileOpenLock(path)
@@ -208,7 +211,7 @@ def test_trials_that_others_add_through_optuna_are_not_ours(study: Study) -> Non
 # ---- ends of a trial -----------------------------------------------------------------------
 
 
-def test_a_value_that_is_not_finite_fails_the_trial(study: Study) -> None:
+def test_a_value_that_is_not_finite_fails_the_trial(study: StudyWriter) -> None:
     record = start(study)
     study.add_evaluation(0, evaluation(record.config, **{"buy.auc": math.nan}))
     study.complete(0)
@@ -218,7 +221,7 @@ def test_a_value_that_is_not_finite_fails_the_trial(study: Study) -> None:
     assert math.isnan(failed.metrics["buy.auc"]), "and is read back as it was"
 
 
-def test_a_trial_is_complete_at_full_fidelity_only(study: Study) -> None:
+def test_a_trial_is_complete_at_full_fidelity_only(study: StudyWriter) -> None:
     record = start(study)
     study.add_evaluation(0, evaluation(record.config, epochs=1 / 3))
     study.complete(0)
@@ -228,7 +231,7 @@ def test_a_trial_is_complete_at_full_fidelity_only(study: Study) -> None:
     )
 
 
-def test_a_failure_keeps_its_reason_and_traceback(study: Study) -> None:
+def test_a_failure_keeps_its_reason_and_traceback(study: StudyWriter) -> None:
     start(study)
     study.fail(0, "out of\nmemory", "Traceback ...")
     assert study.get(0).state == "failed"
@@ -236,20 +239,20 @@ def test_a_failure_keeps_its_reason_and_traceback(study: Study) -> None:
     assert study.get(0).traceback == "Traceback ..."
 
 
-def test_a_stopped_trial_has_no_values(study: Study) -> None:
+def test_a_stopped_trial_has_no_values(study: StudyWriter) -> None:
     start(study)
     study.prune(0, "stopped at a rung")
     assert (study.get(0).state, study.get(0).values) == ("pruned", None)
 
 
-def test_constraints_on_metrics_are_known_at_the_end(study: Study) -> None:
+def test_constraints_on_metrics_are_known_at_the_end(study: StudyWriter) -> None:
     good = trained(study, click=0.7, buy=0.6, params=1e4)
     bad = trained(study, click=0.9, buy=0.05, params=1e4)
     assert (good.feasible, bad.feasible) == (True, False)
     assert ids(study.front()) == [good.id]
 
 
-def test_constraints_on_costs_are_known_at_the_start(study: Study) -> None:
+def test_constraints_on_costs_are_known_at_the_start(study: StudyWriter) -> None:
     (limit, _) = study.constraints
     record = start(study, violations={limit: 5.0})
     assert not record.feasible
@@ -259,7 +262,7 @@ def test_constraints_on_costs_are_known_at_the_start(study: Study) -> None:
 # ---- the front and its neighbours ----------------------------------------------------------
 
 
-def test_only_who_earned_it_is_on_the_front(study: Study) -> None:
+def test_only_who_earned_it_is_on_the_front(study: StudyWriter) -> None:
     trained(study, click=0.70, buy=0.68, params=1e4)
     trained(study, click=0.60, buy=0.70, params=1e4)
     trained(study, click=0.80, buy=0.50, params=1e4)
@@ -274,7 +277,7 @@ def test_only_who_earned_it_is_on_the_front(study: Study) -> None:
     assert knee.id == "t0000"
 
 
-def test_an_empty_study_has_no_front_and_no_knee(study: Study) -> None:
+def test_an_empty_study_has_no_front_and_no_knee(study: StudyWriter) -> None:
     assert study.front() == ()
     assert study.knee() is None
     assert study.reference() is None
@@ -282,7 +285,7 @@ def test_an_empty_study_has_no_front_and_no_knee(study: Study) -> None:
     assert study.summary()["best"] == {}
 
 
-def test_the_reference_has_the_best_mean_rank_over_tasks(study: Study) -> None:
+def test_the_reference_has_the_best_mean_rank_over_tasks(study: StudyWriter) -> None:
     trained(study, click=0.70, buy=0.60, params=1e4, role="reference", in_space=False)
     best = trained(study, click=0.71, buy=0.65, params=9e5, role="reference", in_space=False)
     trained(study, click=0.72, buy=0.50, params=1e4, role="reference", in_space=False)
@@ -292,22 +295,22 @@ def test_the_reference_has_the_best_mean_rank_over_tasks(study: Study) -> None:
 
 
 def test_gains_are_positive_where_a_trial_is_better(run_dir: Path) -> None:
-    study = Study.create(run_dir, fake_spec(objectives=["click.auc", "buy.logloss"]), FakeData())
-    with study.writing():
-        record = start(study, role="reference")
+    study = create_study(run_dir, fake_spec(objectives=["click.auc", "buy.logloss"]), FakeData())
+    with writing(study) as writer:
+        record = start(writer, role="reference")
         seen = {"click.auc": 0.70, "buy.logloss": 0.30}
-        study.add_evaluation(0, evaluation(record.config, **seen))
-        study.complete(0)
-        record = start(study)
+        writer.add_evaluation(0, evaluation(record.config, **seen))
+        writer.complete(0)
+        record = start(writer)
         seen = {"click.auc": 0.72, "buy.logloss": 0.40}
-        study.add_evaluation(1, evaluation(record.config, **seen))
-        assert study.gains(study.get(1)) == {}, "still running"
-        study.complete(1)
+        writer.add_evaluation(1, evaluation(record.config, **seen))
+        assert writer.gains(writer.get(1)) == {}, "still running"
+        writer.complete(1)
     assert study.gains(study.get(0)) == {"click.auc": 0.0, "buy.logloss": 0.0}
     assert study.gains(study.get(1)) == pytest.approx({"click.auc": 0.02, "buy.logloss": -0.1})
 
 
-def test_the_hypervolume_follows_the_order_in_which_trials_finish(study: Study) -> None:
+def test_the_hypervolume_follows_the_order_in_which_trials_finish(study: StudyWriter) -> None:
     slow, fast = start(study), start(study)
     for record, click in ((fast, 0.6), (slow, 0.7)):
         seen = {"click.auc": click, "buy.auc": 0.6, "params": 1e4}
@@ -321,7 +324,7 @@ def test_the_hypervolume_follows_the_order_in_which_trials_finish(study: Study) 
     assert volumes[1] == volumes[2] > volumes[0]
 
 
-def test_the_summary_is_json_in_native_units(study: Study) -> None:
+def test_the_summary_is_json_in_native_units(study: StudyWriter) -> None:
     trained(study, click=0.70, buy=0.60, params=1e4, role="reference")
     trained(study, click=0.60, buy=0.70, params=1e4)
     start(study)
@@ -338,48 +341,49 @@ def test_the_summary_is_json_in_native_units(study: Study) -> None:
 # ---- one writer, and what it may leave -----------------------------------------------------
 
 
-def test_two_searches_in_one_run_are_refused(study: Study) -> None:
+def test_two_searches_in_one_run_are_refused(study: StudyWriter) -> None:
     other = Study.open(study.run_dir)
-    with pytest.raises(RunError, match="another process is searching"), other.writing():
+    with pytest.raises(RunError, match="another process is searching"), writing(other):
         pass
     assert other.is_active()
 
 
 def test_the_lock_is_free_afterwards(run_dir: Path) -> None:
-    study = Study.create(run_dir, SPEC, FakeData())
-    with study.writing():
+    study = create_study(run_dir, SPEC, FakeData())
+    with writing(study):
         pass
     assert not study.is_active()
-    with study.writing():
+    with writing(study):
         pass
 
 
 def test_trials_that_ran_when_the_writer_died_become_interrupted(run_dir: Path) -> None:
-    study = Study.create(run_dir, SPEC, FakeData())
-    start(study)
-    with study.writing():
-        assert [record.state for record in study.history()] == ["interrupted"]
-        assert study.trials() == ()
-        retry = start(study, origin=0)
+    study = create_study(run_dir, SPEC, FakeData())
+    with writing(study) as killed:
+        start(killed)
+    with writing(study) as writer:
+        assert [record.state for record in writer.history()] == ["interrupted"]
+        assert writer.trials() == ()
+        retry = start(writer, origin=0)
     assert (retry.number, retry.origin) == (1, 0)
     assert sum(study.summary()["counts"].values()) == 1
 
 
 def test_half_a_line_and_a_stale_lock_are_cleared_away(run_dir: Path) -> None:
-    study = Study.create(run_dir, SPEC, FakeData())
-    with study.writing():
-        trained(study, click=0.7, buy=0.6, params=1e4)
+    study = create_study(run_dir, SPEC, FakeData())
+    with writing(study) as writer:
+        trained(writer, click=0.7, buy=0.6, params=1e4)
     with (run_dir / "journal.log").open("a") as journal:
         journal.write('{"op_code": 4, "study_')
     (run_dir / "journal.log.lock").touch()
     assert ids(Study.open(run_dir).front()) == ["t0000"], "reading needs no repair"
     study = Study.open(run_dir)
-    with study.writing():
-        trained(study, click=0.8, buy=0.6, params=1e4)
+    with writing(study) as writer:
+        trained(writer, click=0.8, buy=0.6, params=1e4)
     assert ids(Study.open(run_dir).trials()) == ["t0000", "t0001"]
 
 
-def test_only_weights_that_can_still_be_picked_are_kept(study: Study) -> None:
+def test_only_weights_that_can_still_be_picked_are_kept(study: StudyWriter) -> None:
     def add(**given: Any) -> TrialRecord:
         record = trained(study, params=1e4, **given)
         study.weights_path(record.number).touch()
@@ -406,27 +410,27 @@ def test_only_weights_that_can_still_be_picked_are_kept(study: Study) -> None:
     assert study.get(1).has_weights
 
 
-def test_another_number_of_trials_is_the_same_search(study: Study) -> None:
+def test_another_number_of_trials_is_the_same_search(study: StudyWriter) -> None:
     study.check_spec(SPEC)
     study.check_spec(fake_spec(constraints=list(SPEC.constraints), trials=99))
     study.set_budget(99)
     assert Study.open(study.run_dir).budget == 99
 
 
-def test_another_spec_is_another_search_and_the_key_is_named(study: Study) -> None:
+def test_another_spec_is_another_search_and_the_key_is_named(study: StudyWriter) -> None:
     with pytest.raises(RunError, match=r"search\.seed was 0 and is now 1"):
         study.check_spec(fake_spec(constraints=list(SPEC.constraints), seed=1))
     with pytest.raises(RunError, match=r"space\.embedding_dim.* was .*and is now 4"):
         study.check_spec(fake_spec(constraints=list(SPEC.constraints), space={"embedding_dim": 4}))
 
 
-def test_other_rows_are_another_search(study: Study) -> None:
+def test_other_rows_are_another_search(study: StudyWriter) -> None:
     study.check_data(FakeData())
     with pytest.raises(RunError, match=r"data\.path: the rows have changed"):
         study.check_data(FakeData(fingerprint="others"))
 
 
-def test_reading_a_study_imports_nothing_heavy(study: Study) -> None:
+def test_reading_a_study_imports_nothing_heavy(study: StudyWriter) -> None:
     trained(study, click=0.7, buy=0.6, params=1e4)
     code = (
         "import sys, pathlib; from automtl.study import Study\n"

@@ -14,21 +14,22 @@ from automtl.search.assignment import Assignment
 from automtl.search.executor import LocalExecutor
 from automtl.search.loop import SearchLoop
 from automtl.study import Study
+from automtl.study_writer import create_study, writing
 
 SPEC = fake_spec(trials=12, rungs=1)
 
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
-    study = Study.create(tmp_path_factory.mktemp("searched") / "run", SPEC, FakeData())
-    with study.writing():
-        LocalExecutor().run(SearchLoop(study, SPEC, features=FEATURES, tasks=TASKS), FakeJob())
+    study = create_study(tmp_path_factory.mktemp("searched") / "run", SPEC, FakeData())
+    with writing(study) as writer:
+        LocalExecutor().run(SearchLoop(writer, SPEC, features=FEATURES, tasks=TASKS), FakeJob())
     return study
 
 
 @pytest.fixture
 def runs(tmp_path):
-    return Study.create(tmp_path / "confirm", SPEC, FakeData())
+    return create_study(tmp_path / "confirm", SPEC, FakeData())
 
 
 def wanted(searched, seeds=3):
@@ -38,8 +39,8 @@ def wanted(searched, seeds=3):
 
 def run(runs, todo, job=None):
     ended = []
-    with runs.writing():
-        loop = ConfirmLoop(runs, todo, on_end=ended.append)
+    with writing(runs) as writer:
+        loop = ConfirmLoop(writer, todo, on_end=ended.append)
         LocalExecutor().run(loop, job or FakeJob(weights_dir=runs.weights_dir))
     return ended
 
@@ -63,8 +64,8 @@ def test_a_second_call_trains_only_what_is_new(searched, runs):
 
 def test_a_killed_run_is_trained_again_with_its_seed_and_the_finished_ones_are_not(searched, runs):
     todo = wanted(searched)
-    with runs.writing():
-        loop = ConfirmLoop(runs, todo, on_end=lambda record: None)
+    with writing(runs) as writer:
+        loop = ConfirmLoop(writer, todo, on_end=lambda record: None)
         first = loop.propose()
         for evaluation in FakeJob().run(first):
             loop.report(first.number, evaluation)
@@ -87,8 +88,8 @@ def test_a_failed_run_is_a_result_and_the_others_go_on(searched, runs):
 
 
 def test_a_run_that_dies_with_its_machine_is_trained_again_once(searched, runs):
-    with runs.writing():
-        loop = ConfirmLoop(runs, wanted(searched)[:1], on_end=lambda record: None)
+    with writing(runs) as writer:
+        loop = ConfirmLoop(writer, wanted(searched)[:1], on_end=lambda record: None)
         first = loop.propose()
         loop.lose(first.number, "the machine fell silent")
         second = loop.propose()
@@ -96,12 +97,12 @@ def test_a_run_that_dies_with_its_machine_is_trained_again_once(searched, runs):
         assert second.seed == first.seed
         loop.lose(second.number, "the machine fell silent")
         assert loop.propose() == "finished"
-        assert "for the second time" in runs.get(second.number).reason
+        assert "for the second time" in writer.get(second.number).reason
 
 
 def test_while_the_last_runs_there_is_nothing_to_start_but_it_is_not_the_end(searched, runs):
-    with runs.writing():
-        loop = ConfirmLoop(runs, wanted(searched)[:1], on_end=lambda record: None)
+    with writing(runs) as writer:
+        loop = ConfirmLoop(writer, wanted(searched)[:1], on_end=lambda record: None)
         loop.propose()
         assert loop.propose() == "wait"
         assert not loop.is_finished()
@@ -146,12 +147,14 @@ def test_without_the_weights_of_the_median_the_nearest_run_stands_for_it(searche
 def test_the_weights_of_the_others_go_once_all_seeds_have_ended(searched, runs):
     todo = [one for one in wanted(searched) if one.trial == first_of(searched)]
     run(runs, todo[:2])
-    forget_others(runs, todo, first_of(searched))
+    with writing(runs) as writer:
+        forget_others(writer, todo, first_of(searched))
     assert len(list(runs.weights_dir.iterdir())) == 2, "one seed is still to come"
     run(runs, todo)
-    forget_others(runs, todo, first_of(searched))
+    with writing(runs) as writer:
+        forget_others(writer, todo, first_of(searched))
     kept = [one for one in runs.trials() if one.has_weights]
     assert len(kept) == 1
-    with runs.writing():
+    with writing(runs):
         pass  # what a search would drop, a confirmation keeps
     assert len(list(runs.weights_dir.iterdir())) == 1

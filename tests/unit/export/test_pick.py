@@ -7,8 +7,9 @@ import pytest
 from automtl.config import Evaluation, ModelConfig, TrainConfig, TrialConfig
 from automtl.errors import RunError
 from automtl.export.pick import choices, pick
+from automtl.records import NewTrial
 from automtl.spec.schema import Spec
-from automtl.study import NewTrial, Study
+from automtl.study_writer import create_study, writing
 
 CONFIG = TrialConfig(model=ModelConfig(family="mmoe"), train=TrainConfig())
 SPEC = {
@@ -27,7 +28,7 @@ SPEC = {
 
 def new_study(directory):
     lock = SimpleNamespace(directory=directory / "cache", fingerprint="0" * 64)
-    return Study.create(directory / "run", Spec.from_dict(SPEC), lock)
+    return create_study(directory / "run", Spec.from_dict(SPEC), lock)
 
 
 @pytest.fixture
@@ -35,37 +36,38 @@ def empty(tmp_path):
     return new_study(tmp_path)
 
 
-def add(study, click, buy, logloss, params, *, role="search", in_space=True, end="complete"):
+def add(writer, click, buy, logloss, params, *, role="search", in_space=True, end="complete"):
     """One trial with these values, ended as said."""
     values = {"click.auc": click, "buy.joint_auc": buy, "buy.logloss": logloss, "params": params}
-    record = study.start(
+    record = writer.start(
         NewTrial(role=role, params={}, distributions={}, config=CONFIG, seed=0, in_space=in_space)
     )
     if end == "running":
         return
     evaluation = Evaluation(epochs=1.0, examples=10, wall_s=1.0, metrics=values)
-    study.add_evaluation(record.number, evaluation)
+    writer.add_evaluation(record.number, evaluation)
     if end == "fail":
-        study.fail(record.number, "the loss is nan at step 7")
+        writer.fail(record.number, "the loss is nan at step 7")
     elif end == "prune":
-        study.prune(record.number, "stopped after 0.111 epochs: rank 3 of 3, the best 1 go on")
+        writer.prune(record.number, "stopped after 0.111 epochs: rank 3 of 3, the best 1 go on")
     else:
-        study.complete(record.number)
+        writer.complete(record.number)
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     study = new_study(tmp_path_factory.mktemp("picks"))
-    add(study, 0.70, 0.60, 0.5, 100, role="reference", in_space=False)  # t0000
-    add(study, 0.71, 0.59, 0.5, 100, role="reference", in_space=False)
-    add(study, 0.75, 0.60, 0.4, 300)  # t0002: best click
-    add(study, 0.74, 0.69, 0.41, 200)  # t0003: nearly best everywhere
-    add(study, 0.60, 0.70, 0.39, 400)  # t0004: best buy, by both metrics
-    add(study, 0.59, 0.50, 0.60, 900)  # t0005: dominated
-    add(study, 0.99, 0.99, 0.01, 9000)  # t0006: infeasible
-    add(study, 0, 0, 0, 0, end="fail")  # t0007
-    add(study, 0, 0, 0, 0, end="running")  # t0008
-    add(study, 0.8, 0.8, 0.3, 10, end="prune")  # t0009
+    with writing(study) as writer:
+        add(writer, 0.70, 0.60, 0.5, 100, role="reference", in_space=False)  # t0000
+        add(writer, 0.71, 0.59, 0.5, 100, role="reference", in_space=False)
+        add(writer, 0.75, 0.60, 0.4, 300)  # t0002: best click
+        add(writer, 0.74, 0.69, 0.41, 200)  # t0003: nearly best everywhere
+        add(writer, 0.60, 0.70, 0.39, 400)  # t0004: best buy, by both metrics
+        add(writer, 0.59, 0.50, 0.60, 900)  # t0005: dominated
+        add(writer, 0.99, 0.99, 0.01, 9000)  # t0006: infeasible
+        add(writer, 0, 0, 0, 0, end="fail")  # t0007
+        add(writer, 0, 0, 0, 0, end="running")  # t0008
+        add(writer, 0.8, 0.8, 0.3, 10, end="prune")  # t0009
     return study
 
 
@@ -153,8 +155,9 @@ def test_a_study_without_a_front_says_what_it_has(empty):
     for how in ("knee", "best:click"):
         with pytest.raises(RunError, match=r"no trial is on the front yet \(trials: none\)"):
             pick(empty, how)
-    add(empty, 0.7, 0.6, 0.5, 100, role="reference", in_space=False)
-    add(empty, 0, 0, 0, 0, end="running")
+    with writing(empty) as writer:
+        add(writer, 0.7, 0.6, 0.5, 100, role="reference", in_space=False)
+        add(writer, 0, 0, 0, 0, end="running")
     with pytest.raises(RunError, match=r"trials: 1 complete, 1 running"):
         pick(empty, "knee")
     with pytest.raises(RunError, match=r"has no such trial; they go from t0000 to t0001"):
@@ -162,7 +165,8 @@ def test_a_study_without_a_front_says_what_it_has(empty):
 
 
 def test_a_study_without_a_reference_says_so(empty):
-    add(empty, 0.7, 0.6, 0.5, 100)
+    with writing(empty) as writer:
+        add(writer, 0.7, 0.6, 0.5, 100)
     with pytest.raises(RunError, match="no single_task reference is complete yet"):
         pick(empty, "reference")
     assert pick(empty, "knee").why == "It is the only trial on the front."

@@ -19,6 +19,7 @@ from automtl.report import figures, live
 from automtl.report.live import REST, LivePage, LiveServer, serve_report
 from automtl.report.page import render_report
 from automtl.study import Study
+from automtl.study_writer import create_study, writing
 
 
 class Clock:
@@ -51,7 +52,7 @@ class NoRows:
 @pytest.fixture
 def run_dir(tmp_path):
     """A study on disk in which no trial has started."""
-    Study.create(tmp_path / "run", make_spec(), NoRows())
+    create_study(tmp_path / "run", make_spec(), NoRows())
     return tmp_path / "run"
 
 
@@ -160,9 +161,10 @@ def test_after_an_error_the_next_call_tries_again():
 def test_the_version_is_another_one_after_each_change_that_the_page_shows(run_dir):
     seen = [live.version(run_dir)]
     assert live.version(run_dir) == seen[0]
-    study = Study.open(run_dir)
-    study.set_budget(7)
-    seen.append(live.version(run_dir))
+    with writing(Study.open(run_dir)) as writer:
+        seen.append(live.version(run_dir))
+        writer.set_budget(7)
+        seen.append(live.version(run_dir))
     (run_dir / rundir.INSIDE).mkdir()
     seen.append(live.version(run_dir))
     (run_dir / rundir.CONFIRM).mkdir()

@@ -10,7 +10,7 @@ from automtl.search import dry_run as module
 from automtl.search.dry_run import dry_run
 from automtl.search.plan import plan_trials
 from automtl.spec.schema import Spec
-from automtl.study import Study
+from automtl.study_writer import create_study
 
 RAW = {
     "version": 1,
@@ -121,7 +121,7 @@ def test_where_a_search_could_not_start_a_dry_run_says_so():
 
 def test_with_resume_it_is_about_the_rest():
     spec, run = make(), Path("reports/tiny")
-    Study.create(run, spec, open_data(spec))
+    create_study(run, spec, open_data(spec))
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     found = dry_run(make(trials=40), run, resume=True)
     assert (found.num_trials, found.num_done) == (40, 0)

@@ -17,6 +17,7 @@ from automtl.errors import RunError, TrialFailedError
 from automtl.search.home import HERE
 from automtl.search.trial import TrialJob
 from automtl.study import Study
+from automtl.study_writer import StudyWriter
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_failing_disk_ends_the_search_with_the_way_out(
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Study, "add_evaluation", fail)
+        patch.setattr(StudyWriter, "add_evaluation", fail)
         with pytest.raises(RunError, match=r"run: the disk .*; make room, and go on with --resume"):
             search(tmp_path / "run")
     assert not Study.open(tmp_path / "run").is_active()
@@ -57,7 +58,7 @@ def test_another_error_of_the_system_is_not_explained_away(
     def fail(*given: Any) -> None:
         raise PermissionError(errno.EPERM, "not permitted")
 
-    monkeypatch.setattr(Study, "add_evaluation", fail)
+    monkeypatch.setattr(StudyWriter, "add_evaluation", fail)
     with pytest.raises(PermissionError):
         search(tmp_path / "run")
 

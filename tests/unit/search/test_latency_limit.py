@@ -10,7 +10,7 @@ from automtl.models.cost import costs
 from automtl.search.executor import LocalExecutor
 from automtl.search.loop import SearchLoop
 from automtl.search.trial import asks_for_latency
-from automtl.study import Study
+from automtl.study_writer import create_study, writing
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class TimedJob(FakeJob):
 
 
 def search(tmp_path, spec):
-    study = Study.create(tmp_path / "run", spec, FakeData())
+    study = create_study(tmp_path / "run", spec, FakeData())
     job = TimedJob(weights_dir=study.weights_dir)
-    with study.writing():
-        loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
+    with writing(study) as writer:
+        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
         LocalExecutor().run(loop, job)
         loop.finish()
     return study

@@ -19,6 +19,7 @@ from automtl.search.fidelity import Ladder
 from automtl.search.loop import SearchLoop, trial_seed
 from automtl.spec.schema import Spec
 from automtl.study import Study, TrialRecord
+from automtl.study_writer import StudyWriter, create_study, writing
 
 
 class Notes:
@@ -40,7 +41,7 @@ class Notes:
         self.seen.append("end")
 
 
-Begin = Callable[..., tuple[Study, SearchLoop]]
+Begin = Callable[..., tuple[StudyWriter, SearchLoop]]
 
 
 @pytest.fixture
@@ -48,16 +49,15 @@ def begin(tmp_path: Path) -> Any:
     """begin(spec) -> (study, loop), in the one run of the test; again: as after a kill."""
     open_studies = []
 
-    def begin(spec: Spec, **given: Any) -> tuple[Study, SearchLoop]:
+    def begin(spec: Spec, **given: Any) -> tuple[StudyWriter, SearchLoop]:
         while open_studies:
             open_studies.pop().__exit__(None, None, None)
         run_dir = tmp_path / "run"
         is_new = not run_dir.exists()
-        study = Study.create(run_dir, spec, FakeData()) if is_new else Study.open(run_dir)
-        writing = study.writing()
-        writing.__enter__()
-        open_studies.append(writing)
-        return study, SearchLoop(study, spec, features=FEATURES, tasks=TASKS, **given)
+        study = create_study(run_dir, spec, FakeData()) if is_new else Study.open(run_dir)
+        open_studies.append(writing(study))
+        writer = open_studies[-1].__enter__()
+        return writer, SearchLoop(writer, spec, features=FEATURES, tasks=TASKS, **given)
 
     yield begin
     while open_studies:
@@ -119,9 +119,9 @@ def test_the_reference_is_first_the_families_are_spread_and_other_references_lat
 def test_the_same_spec_searches_the_same_trials(tmp_path: Path) -> None:
     def search(name: str) -> list[tuple[Any, ...]]:
         spec = fake_spec(trials=16)
-        study = Study.create(tmp_path / name, spec, FakeData())
-        with study.writing():
-            LocalExecutor().run(SearchLoop(study, spec, features=FEATURES, tasks=TASKS), FakeJob())
+        study = create_study(tmp_path / name, spec, FakeData())
+        with writing(study) as writer:
+            LocalExecutor().run(SearchLoop(writer, spec, features=FEATURES, tasks=TASKS), FakeJob())
         return [(r.config, r.seed, r.values) for r in study.trials()]
 
     assert search("once") == search("again")

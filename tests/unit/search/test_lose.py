@@ -12,7 +12,7 @@ from automtl.config import Evaluation
 from automtl.search.assignment import Assignment
 from automtl.search.ledger import Ledger, MemoryLedger
 from automtl.search.loop import SearchLoop
-from automtl.study import Study
+from automtl.study_writer import create_study, writing
 
 REASON = "the machine died"
 
@@ -22,9 +22,9 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "memory":
         yield MemoryLedger(fake_spec(trials=4))
         return
-    study = Study.create(tmp_path / "run", fake_spec(trials=4), FakeData())
-    with study.writing():
-        yield study
+    study = create_study(tmp_path / "run", fake_spec(trials=4), FakeData())
+    with writing(study) as writer:
+        yield writer
 
 
 @pytest.fixture
@@ -71,12 +71,12 @@ def test_the_last_trial_may_be_lost_as_well(loop: SearchLoop, ledger: Ledger) ->
 
 
 def test_a_kill_of_the_search_is_not_counted(tmp_path: Path) -> None:
-    study = Study.create(tmp_path / "run", fake_spec(trials=4), FakeData())
+    study = create_study(tmp_path / "run", fake_spec(trials=4), FakeData())
     for _ in range(3):  # each time the search is killed while its first trial runs
-        with study.writing():
-            start(SearchLoop(study, study.spec, features=FEATURES, tasks=TASKS))
-    with study.writing():
-        loop = SearchLoop(study, study.spec, features=FEATURES, tasks=TASKS)
+        with writing(study) as writer:
+            start(SearchLoop(writer, study.spec, features=FEATURES, tasks=TASKS))
+    with writing(study) as writer:
+        loop = SearchLoop(writer, study.spec, features=FEATURES, tasks=TASKS)
         loop.lose(start(loop).number, REASON)
-        assert study.get(start(loop).number).origin == 0
+        assert writer.get(start(loop).number).origin == 0
     assert study.history()[3].reason == REASON

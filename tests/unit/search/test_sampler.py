@@ -21,7 +21,8 @@ from automtl.search.sampler import Exhausted, Proposal, Sampler, search_space
 from automtl.search.strategies import StrategyName
 from automtl.spec.domains import Choice, FloatRange, IntRange
 from automtl.spec.schema import Spec
-from automtl.study import Study, TrialRecord
+from automtl.study import TrialRecord
+from automtl.study_writer import create_study, writing
 
 TINY = {  # 4 configurations
     "embedding_dim": {"choice": [8, 16]},
@@ -41,9 +42,9 @@ NEVER_JUDGED = FakeJob(rungs=(1.0,))  # every trial is trained to its end
 
 def history(spec: Spec, run_dir: Path, job: FakeJob = NEVER_JUDGED) -> tuple[TrialRecord, ...]:
     """The trials of a search that ran to its end."""
-    study = Study.create(run_dir, spec, FakeData())
-    with study.writing():
-        LocalExecutor().run(SearchLoop(study, spec, features=FEATURES, tasks=TASKS), job)
+    study = create_study(run_dir, spec, FakeData())
+    with writing(study) as writer:
+        LocalExecutor().run(SearchLoop(writer, spec, features=FEATURES, tasks=TASKS), job)
     return study.history()
 
 
@@ -227,9 +228,9 @@ def test_tpe_learns_from_the_trials(tmp_path: Path) -> None:
 
 def test_what_failed_or_was_interrupted_is_not_proposed_again(tmp_path: Path) -> None:
     spec = fake_spec(space=TINY, trials=50)
-    study = Study.create(tmp_path / "run", spec, FakeData())
-    with study.writing():
-        loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
+    study = create_study(tmp_path / "run", spec, FakeData())
+    with writing(study) as writer:
+        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
         LocalExecutor().run(loop, FakeJob(faults={1: "raise", 6: "nan"}))
     assert {record.state for record in study.trials()} == {"complete", "pruned", "failed"}
     assert len(study.trials()) == 8

@@ -17,6 +17,7 @@ from automtl.search.loop import SearchLoop
 from automtl.search.simulate import ReplayExecutor, SimulatedExecutor
 from automtl.spec.schema import Spec
 from automtl.study import Study, TrialRecord
+from automtl.study_writer import create_study, writing
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ def outcome(records: tuple[TrialRecord, ...]) -> list[object]:
 def test_one_worker_in_simulated_time_searches_as_the_plain_executor(tmp_path: Path) -> None:
     spec = fake_spec(trials=24)
     ledger, _ = simulate(spec)
-    study = Study.create(tmp_path / "run", spec, FakeData())
-    with study.writing():
-        LocalExecutor().run(SearchLoop(study, spec, features=FEATURES, tasks=TASKS), FakeJob())
+    study = create_study(tmp_path / "run", spec, FakeData())
+    with writing(study) as writer:
+        LocalExecutor().run(SearchLoop(writer, spec, features=FEATURES, tasks=TASKS), FakeJob())
     assert outcome(ledger.trials()) == outcome(study.trials())
 
 
@@ -96,13 +97,13 @@ def test_the_same_events_in_the_same_order_give_the_same_search(
     """Several workers arrive in an order of their own; it is recorded and can be met again."""
     spec = fake_spec(trials=30, constraints=["params <= 60000"])
     executor = SimulatedExecutor(num_workers=num_workers)
-    study = Study.create(tmp_path / "run", spec, FakeData())
-    with study.writing():
-        loop = SearchLoop(study, spec, features=FEATURES, tasks=TASKS)
+    study = create_study(tmp_path / "run", spec, FakeData())
+    with writing(study) as writer:
+        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
         executor.run(loop, Slow(FakeJob(faults={2: "raise", 9: "nan"})))
-    again = Study.create(tmp_path / "again", spec, FakeData())
-    with again.writing():
-        loop = SearchLoop(again, spec, features=FEATURES, tasks=TASKS)
+    again = create_study(tmp_path / "again", spec, FakeData())
+    with writing(again) as writer:
+        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
         ReplayExecutor(Study.open(tmp_path / "run")).run(loop)
     assert outcome(again.trials()) == outcome(study.trials())
     assert again.arrivals() == study.arrivals()

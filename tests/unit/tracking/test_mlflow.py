@@ -23,6 +23,7 @@ from automtl.errors import RunError
 from automtl.search import tracked
 from automtl.spec.objectives import parse_objective
 from automtl.study import Study
+from automtl.study_writer import StudyWriter
 from automtl.tracking.afterwards import track_bundle, track_confirmation
 from automtl.tracking.background import Background
 from automtl.tracking.memory import recall, remember
@@ -139,7 +140,7 @@ def test_a_search_that_fails_is_a_failed_run(store, search, tmp_path, monkeypatc
     def fail(*given: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Study, "add_evaluation", fail)
+    monkeypatch.setattr(StudyWriter, "add_evaluation", fail)
     with pytest.raises(RunError, match="the disk is full"):
         search(tmp_path / "run", name="failed", track=[f"mlflow:{store}"])
     parent = Seen(store, "failed").parent
