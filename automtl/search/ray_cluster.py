@@ -38,8 +38,13 @@ DRIVER_ENVIRONMENT: Mapping[str, str] = {
     "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # of all trials, for a restore that we never do
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a failure is a row of the study
 }
-# none ahead of time: Tune's trials have an environment of their own, which those would not fit
-NO_SPARE_WORKERS = {"RAY_prestart_worker_first_driver": "0"}
+QUICK_START: Mapping[str, str] = {  # of a Ray of our own
+    # none ahead of time: they would not fit the environment that Tune gives its trials
+    "RAY_prestart_worker_first_driver": "0",
+    # a node looks for its object store every 20 ms, not every second, for 10 s as it is
+    "RAY_raylet_client_connect_timeout_milliseconds": "20",
+    "RAY_raylet_client_num_connect_attempts": "500",
+}
 
 
 @contextmanager
@@ -64,7 +69,7 @@ def cluster(
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     inherited: Mapping[str, str] = {}
     if address is None:
-        inherited = of_workers | NO_SPARE_WORKERS
+        inherited = {**of_workers, **QUICK_START}
         options |= {
             # as many as Ray finds, or room for as many workers as were asked for
             "num_cpus": math.ceil(workers * cpus) if workers else None,
