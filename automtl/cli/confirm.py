@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from automtl.cli.export import export_command
 from automtl.cli.options import (
     INTERRUPTED,
     Address,
@@ -61,8 +61,7 @@ def confirm(
     if as_json:
         console.emit(json_text(to_jsonable(found)))
         return
-    quoted = shlex.quote(str(run))
-    next_ = f"next:   automtl export {quoted} --pick knee --to {quoted}/bundle"
+    next_ = f"next:   {export_command(run)}"
     console.emit("\n".join([confirmed_text(study, found), f"report: {page}", next_]))
 
 

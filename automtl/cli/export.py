@@ -10,7 +10,7 @@ import typer
 
 from automtl.cli.options import AsJson, RunPath, json_text
 
-__all__ = ["export"]
+__all__ = ["export", "export_command"]
 
 
 def export(
@@ -63,3 +63,9 @@ def export(
         + "".join(f"logged: {place}\n" for place in tracked)
         + f"next:   {next_}"
     )
+
+
+def export_command(run: Path) -> str:
+    """What to type for the knee of a run."""
+    quoted = shlex.quote(str(run))
+    return f"automtl export {quoted} --pick knee --to {quoted}/bundle"

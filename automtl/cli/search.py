@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from automtl.cli.confirm import confirmation
+from automtl.cli.export import export_command
 from automtl.cli.options import (
     INTERRUPTED,
     Address,
@@ -96,8 +97,7 @@ def search(
         shown.append(confirmed_text(study, found))
     lines = [*shown, f"report: {write_page(study, run_dir)}"]
     if study.front():
-        run = shlex.quote(str(run_dir))
         if loaded.confirm is None:
-            lines.append(f"next:   automtl confirm {run}")
-        lines.append(f"next:   automtl export {run} --pick knee --to {run}/bundle")
+            lines.append(f"next:   automtl confirm {shlex.quote(str(run_dir))}")
+        lines.append(f"next:   {export_command(run_dir)}")
     console.emit("\n".join(lines))
