@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 __all__ = [
+    "are_known",
     "arrow_numbers",
     "is_number",
     "is_text",
@@ -36,13 +37,13 @@ def numpy_floats(array: pa.Array) -> npt.NDArray[np.float64]:
     if not array.null_count:
         return numpy_numbers(array).astype(np.float64, copy=False)
     numbers_N = _values(array).astype(np.float64)
-    numbers_N[~_is_known(array)] = np.nan
+    numbers_N[~are_known(array)] = np.nan
     return numbers_N
 
 
 def known_numbers(array: pa.Array) -> npt.NDArray[Any]:
     """The numbers that are not missing."""
-    return _values(array)[_is_known(array)] if array.null_count else numpy_numbers(array)
+    return _values(array)[are_known(array)] if array.null_count else numpy_numbers(array)
 
 
 def _values(array: pa.Array) -> npt.NDArray[Any]:
@@ -51,8 +52,10 @@ def _values(array: pa.Array) -> npt.NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype)[array.offset : array.offset + len(array)]
 
 
-def _is_known(array: pa.Array) -> npt.NDArray[np.bool_]:
-    """Which are not missing, of an array of which some are."""
+def are_known(array: pa.Array) -> npt.NDArray[np.bool_]:
+    """Which are not missing."""
+    if not array.null_count:
+        return np.ones(len(array), dtype=np.bool_)
     end = array.offset + len(array)
     bits = np.unpackbits(np.frombuffer(array.buffers()[0], np.uint8), count=end, bitorder="little")
     return bits[array.offset :].view(np.bool_)

@@ -105,6 +105,8 @@ def encode_rows(
         check_split(spec.data.split, gathered.num_rows)
         gathered.check_labels()
         encoder = gathered.encoder()
+        num_rows, num_read = gathered.num_rows, gathered.num_read
+        del gathered  # what was counted takes memory
         shapes = {
             "ids": (encoder.features.num_id_columns,),
             "numeric": (encoder.features.num_number_columns,),
@@ -112,7 +114,7 @@ def encode_rows(
             "weights": (len(encoder.weight_columns),),
             "rows": (),
         }
-        total = sum(gathered.num_rows.values())
+        total = sum(num_rows.values())
         with ExitStack() as stack:
             saving = stack.enter_context(ThreadPoolExecutor(max_workers=1))
             saved = saving.submit(encoder.save, encoder_directory)  # while rows are encoded
@@ -122,7 +124,7 @@ def encode_rows(
                 )
                 for name, dtype in arrays.items()
             }
-            write = _Writing(gathered.num_rows, writers)
+            write = _Writing(num_rows, writers)
             batches = _reported(passes.batches(), "encoding", report)
             encode = partial(encode_batch, encoder=encoder, splitter=splitter)
             for parts in mapped(encode, batches, num_threads=_num_threads()):
@@ -133,9 +135,9 @@ def encode_rows(
             saved.result()
     return Encoded(
         encoder=encoder,
-        num_rows=gathered.num_rows,
-        num_read=gathered.num_read,
-        num_all=source.num_all if isinstance(source, KeptSource) else gathered.num_read,
+        num_rows=num_rows,
+        num_read=num_read,
+        num_all=source.num_all if isinstance(source, KeptSource) else num_read,
         split=splitter.rule,
     )
 

@@ -30,9 +30,14 @@ class Distinct:
         return pl.Series(pl.from_arrow(self.array)).cast(pl.String)
 
     @cached_property
+    def are_keys(self) -> bool:
+        """Whether they are categories as they stand, so that these are distinct, too."""
+        return are_keys(self.array)
+
+    @cached_property
     def keys(self) -> pl.Series:
         """As categories."""
-        return self.values if are_keys(self.array) else as_keys(self.values)
+        return self.values if self.are_keys else as_keys(self.values)
 
 
 class Shared:

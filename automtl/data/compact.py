@@ -61,6 +61,11 @@ class Compact:
         self._listed = uses.listed if compiled() is not None else ()
         self.numbered: dict[str, NumberedText] = {}  # by column
 
+    def finish(self) -> None:
+        """Says that no more batches come."""
+        for text in self.numbered.values():
+            text.finish()
+
     def parsed(self, batch: Batch) -> Batch:
         """The batch with plain text as what it is taken for."""
         rows = batch.arrow()

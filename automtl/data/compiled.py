@@ -249,9 +249,9 @@ def number_text(
 
 @loop
 def number_again(hashes_V: Any, entries_S: Any) -> None:
-    """Puts texts that are known into a larger table."""
+    """Puts texts that are known into a larger table, from number 1 on."""
     last = np.uint64(len(entries_S) - 1)
-    for number in range(len(hashes_V)):
+    for number in range(1, len(hashes_V)):
         slot = hashes_V[number] & last
         while entries_S[slot] != FREE:
             slot = (slot + U1) & last

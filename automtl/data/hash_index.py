@@ -28,6 +28,11 @@ class HashIndex:
         self._shift, self._last = np.uint64(64 - bits), (1 << bits) - 1
         self._keys = np.zeros(1 << bits, dtype=np.uint64)
         self._places = np.full(1 << bits, EMPTY, dtype=np.int32)
+        if (loops := compiled()) is not None:
+            table = (self._keys.view(np.int64), self._places, self._shift)
+            places_V = np.empty(len(keys_V), dtype=np.int32)
+            loops.number_integers(fixed(keys_V.view(np.int64)), *table, 0, places_V)
+            return
         left = np.arange(len(keys_V), dtype=np.int32)
         slots = self._slots(keys_V)
         while len(left):

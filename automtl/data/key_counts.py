@@ -211,8 +211,9 @@ class _NumberedCounts:
     def flush(self, text: Totals) -> None:
         """Adds them to those of all text."""
         if self._text is not None:
-            keys = self._text.distinct.keys
-            text.add_counted(keys, pl.Series(self._counts.taken(len(keys))))
+            distinct = self._text.distinct
+            counts = pl.Series(self._counts.taken(len(distinct.array)))
+            text.add_counted(distinct.keys, counts, are_distinct=distinct.are_keys)
         self._text = None
 
 

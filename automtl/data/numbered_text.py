@@ -31,29 +31,37 @@ class NumberedText:
     def __init__(self) -> None:
         from automtl.data.numbering import TextNumbers  # who scores does without Numba
 
-        self._numbers: TextNumbers = TextNumbers()
+        self._numbers: TextNumbers | None = TextNumbers()
         self._distinct: Distinct | None = None
 
     @property
     def num(self) -> int:
         """How many numbers there are so far."""
-        return 1 + self._numbers.num
+        numbers = self._numbers  # once: another thread may finish
+        return len(self.distinct.array) if numbers is None else numbers.num
+
+    def finish(self) -> None:
+        """Says that no more come: the tables that find them are given up."""
+        self._distinct, self._numbers = self.distinct, None
 
     def add(self, column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
         """The number of each row's text [N]; new ones get the next."""
+        assert self._numbers is not None, "no more was to come"
         if column.dictionary.null_count:
             column = column.dictionary_decode().dictionary_encode()
         words = column.dictionary.cast(pa.large_string())  # of which there are several kinds
-        numbers_D = np.append(self._numbers.add(words) + np.int32(1), np.int32(MISSING_NUMBER))
+        numbers_D = np.append(self._numbers.add(words), np.int32(MISSING_NUMBER))
         return numbers_D.take(Coded(Distinct(words), column.indices).codes_N)
 
     @property
     def distinct(self) -> Distinct:
         """Those so far, by number."""
-        if self._distinct is None or len(self._distinct.array) != self.num:
-            nothing = pa.nulls(1, pa.large_string())
-            self._distinct = Distinct(pa.concat_arrays([nothing, self._numbers.texts()]))
-        return self._distinct
+        numbers, distinct = self._numbers, self._distinct  # in this order, as in `num`
+        if numbers is None:
+            assert distinct is not None
+        elif distinct is None or len(distinct.array) != numbers.num:
+            distinct = self._distinct = Distinct(numbers.texts())
+        return distinct
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,10 +67,11 @@ class IntegerNumbers:
 
 
 class TextNumbers:
-    """Text by hashing and comparing; all texts lie behind each other."""
+    """Text by hashing and comparing; all texts lie behind each other. No text has the number 0:
+    that is for those that are missing."""
 
     def __init__(self) -> None:
-        self.num = 0
+        self.num = 1
         self._entries_S = np.full(1 << FIRST_BITS, compiled.FREE)
         self._hashes_V = np.zeros(1 << FIRST_BITS - 1, dtype=np.uint64)
         self._ends_V = np.zeros(len(self._hashes_V) + 1, dtype=np.int64)
@@ -86,12 +87,14 @@ class TextNumbers:
         return numbers_D
 
     def texts(self) -> pa.LargeStringArray:
-        """By number."""
+        """By number, the first missing; in the same memory, where nothing changes any more."""
         num = self.num  # first: more may come meanwhile
-        ends_V = self._ends_V[: num + 1].copy()
-        letters = self._letters[: ends_V[-1]].copy()
-        buffers = [None, pa.py_buffer(ends_V), pa.py_buffer(letters)]
-        return pa.Array.from_buffers(pa.large_string(), num, buffers)
+        is_known_V = np.ones(num, dtype=np.bool_)
+        is_known_V[0] = False
+        ends_V = self._ends_V[: num + 1]
+        letters = self._letters[: ends_V[-1]]
+        parts = np.packbits(is_known_V, bitorder="little"), ends_V, letters
+        return pa.Array.from_buffers(pa.large_string(), num, [pa.py_buffer(one) for one in parts])
 
     def _make_room(self, num_texts: int, num_letters: int) -> None:
         num = self.num + num_texts

@@ -99,6 +99,7 @@ class _Spool:
                     batch = self._batch(rows, types[0], origin, batch.start, batch.done, shared)
                 yield batch
         self._file.flush()
+        self._compact.finish()
         self.is_full = True
 
     def batches(self) -> Iterator[Batch]:

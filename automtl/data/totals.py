@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["CountsByNumber", "IntegerTotals", "Totals", "added_up"]
 
 MANY_PENDING = 1 << 19  # distinct keys that wait to be added up
+OCCURS = pl.col("key").is_not_null() & (pl.col("count") > 0)
 Counts = npt.NDArray[np.int64]
 
 
@@ -33,10 +34,16 @@ class Totals:
         self._pending: list[pl.DataFrame] = []
         self._num_pending = 0
 
-    def add_counted(self, keys: pl.Series, counts: pl.Series) -> None:
-        """Keys that are null, or were counted 0 times, are left out when they are added up."""
+    def add_counted(
+        self, keys: pl.Series, counts: pl.Series, *, are_distinct: bool = False
+    ) -> None:
+        """Keys that are null, or were counted 0 times, are left out when they are added up: at once
+        where there is nothing to add, as the first keys `are_distinct`."""
         dtype = self._added.schema["key"]
         part = pl.DataFrame({"key": keys.cast(dtype), "count": counts.cast(pl.Int64)})
+        if are_distinct and not self._pending and not self._added.height:
+            self._added = part.filter(OCCURS)
+            return
         self._pending.append(part)
         self._num_pending += part.height
         if self._num_pending > max(MANY_PENDING, self._added.height):
@@ -67,8 +74,8 @@ class CountsByNumber:
     def taken(self, num: int) -> Counts:
         """Of the numbers below `num` [num]; then all are 0 again."""
         self._make_room(num)
-        counts_V, self._counts_V = self._counts_V[:num], self._counts_V[:0]
-        return counts_V
+        counts_V, self._counts_V = self._counts_V, np.zeros(0, dtype=np.int64)
+        return counts_V[:num]
 
     def _make_room(self, num: int) -> None:
         if num > len(self._counts_V):
@@ -100,11 +107,11 @@ class IntegerTotals(Totals):
         if (numbered := self._numbered) is not None:
             self._numbered = None
             counts_V = self._counts.taken(numbered.num)
-            self.add_counted(pl.Series(numbered.values_V), pl.Series(counts_V))
+            keys = pl.Series(numbered.values_V)
+            self.add_counted(keys, pl.Series(counts_V), are_distinct=True)
         return super().total()
 
 
 def added_up(counts: pl.DataFrame) -> pl.DataFrame:
     """The sum of the counts of each `key` that occurs."""
-    known = counts.lazy().filter(pl.col("key").is_not_null() & (pl.col("count") > 0))
-    return known.group_by("key").agg(pl.col("count").sum()).collect()
+    return counts.lazy().filter(OCCURS).group_by("key").agg(pl.col("count").sum()).collect()

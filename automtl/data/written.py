@@ -9,18 +9,20 @@ Shapes: N rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from automtl.data.arrow_types import known_numbers, numpy_floats
+from automtl.data.arrow_types import are_known, known_numbers, numpy_floats
 from automtl.data.columns import LONGEST_OTHER, OTHER_TEXT
 
 __all__ = ["TENS", "are_keys", "num_digits", "plain_integers", "plain_numbers", "text_parts"]
 
 WHOLE_END = b".0"
+PART = 1 << 24  # bytes
 OTHER = [text.encode() for text in OTHER_TEXT if text]
 TENS = np.array([10**power for power in range(19)], dtype=np.uint64)  # as 64 bits hold with a sign
 
@@ -55,24 +57,33 @@ def plain_numbers(text: pa.StringArray) -> npt.NDArray[np.float64] | None:
     return numbers_N if num_finite + numbers.null_count == len(numbers) else None
 
 
-def num_digits(integers_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def num_digits(integers_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
     """How many digits each is written with [N]."""
     size_N = np.abs(integers_N).view(np.uint64)  # of the smallest integer, too
-    digits_N = np.ones(len(size_N), dtype=np.int64)
+    digits_N = np.ones(len(size_N), dtype=np.int8)
     for ten in TENS[1:][size_N.max(initial=0) >= TENS[1:]]:
         digits_N += size_N >= ten
     return digits_N
 
 
 def are_keys(text: pa.StringArray) -> bool:
-    """Whether each text is its own key (see `columns.as_keys`), as a quick look tells: that is
-    False where it cannot tell."""
-    if text.null_count or not _has_bytes(text):
+    """Whether each text that is not missing is its own key (see `columns.as_keys`), as a quick look
+    tells: that is False where it cannot tell."""
+    if not _has_bytes(text):
         return False
-    length_N, letters = np.diff(text_parts(text)[0]), _bytes_of(text).tobytes()
+    length_N = np.diff(text_parts(text)[0])[are_known(text)]
     is_short = length_N.min(initial=LONGEST_OTHER + 1) <= LONGEST_OTHER
     odd = [WHOLE_END, *(OTHER if is_short else ())]
-    return bool(length_N.all()) and not any(one in letters for one in odd)
+    return bool(length_N.all()) and not _holds_any(odd, _bytes_of(text))
+
+
+def _holds_any(words: Sequence[bytes], letters: npt.NDArray[np.uint8]) -> bool:
+    """Whether one of some short words stands anywhere; part by part, as each is copied."""
+    for start in range(0, len(letters), PART):
+        part = letters[start : start + PART + LONGEST_OTHER].tobytes()
+        if any(word in part for word in words):
+            return True
+    return False
 
 
 def _has_bytes(text: pa.Array) -> bool:

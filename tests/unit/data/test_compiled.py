@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from collections import Counter
 from contextlib import ExitStack
 
 import numpy as np
@@ -25,15 +26,16 @@ from automtl.data.placing import Found, Scaled, side_by_side
 from automtl.data.row_hash import row_hashes, rows_below
 from automtl.data.scaling import Moments, Scaling, scaled
 from automtl.data.source import FileSource, FrameSource
+from automtl.data.totals import Totals
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 WIDTHS = st.sampled_from(["int8", "uint8", "int16", "int32", "uint32", "int64"])
 
 
-def first_come(values):
+def first_come(values, *, first=0):
     """The number of each value in the order in which they came."""
     numbers = {}
-    return [numbers.setdefault(value, len(numbers)) for value in values]
+    return [numbers.setdefault(value, first + len(numbers)) for value in values]
 
 
 # ---- numbers by hashing --------------------------------------------------------------------
@@ -62,18 +64,21 @@ def test_text_is_numbered_as_it_comes(batches):
     numbers = TextNumbers()
     found = [numbers.add(pa.array(batch, pa.large_string())).tolist() for batch in batches]
     every = [value for batch in batches for value in batch]
-    assert list(itertools.chain(*found)) == first_come(every)
-    assert numbers.texts().to_pylist() == list(dict.fromkeys(every))
+    assert list(itertools.chain(*found)) == first_come(every, first=1)
+    assert numbers.texts().to_pylist() == [None, *dict.fromkeys(every)]
 
 
 def test_a_table_of_text_grows_with_it():
     words = [f"{'w' * (place % 19)}{place}" for place in range(40_000)]
     numbers = TextNumbers()
+    texts = {}
     for start in range(0, len(words), 1_000):
         numbers.add(pa.array(words[start : start + 1_000], pa.large_string()))
-    assert numbers.texts().to_pylist() == words
+        texts[start + 1_000] = numbers.texts()
+    for num, array in texts.items():  # in memory that others have grown out of
+        assert array.to_pylist() == [None, *words[:num]]
     part = pa.array(words, pa.large_string()).slice(17, 9)  # begins within its letters
-    assert numbers.add(part).tolist() == list(range(17, 26))
+    assert numbers.add(part).tolist() == list(range(18, 27))
 
 
 def test_text_of_one_hash_is_told_by_its_letters():
@@ -82,16 +87,16 @@ def test_text_of_one_hash_is_told_by_its_letters():
     numbers = TextNumbers()
     numbers.add(pa.array(words, pa.large_string()))
     numbers._entries_S[:] = compiled.FREE
-    numbers._hashes_V[:] = numbers._hashes_V[0]  # as if all had that of the first
+    numbers._hashes_V[:] = numbers._hashes_V[1]  # as if all had that of the first
     compiled.number_again(numbers._hashes_V[: numbers.num], numbers._entries_S)
     ends, known = numbers._ends_V, numbers._letters
-    for number, word in enumerate(words):
+    for number, word in enumerate(words, 1):
         letters = np.frombuffer(word.encode(), np.uint8)
         slot = compiled._slot_of(
             letters,
             np.uint64(0),
             np.uint64(len(letters)),
-            numbers._hashes_V[0],
+            numbers._hashes_V[1],
             numbers._entries_S,
             ends,
             known,
@@ -105,8 +110,16 @@ def test_a_free_slot_is_no_text():
     word = pa.array(["'6+,6nY;"], pa.large_string())
     letters = np.frombuffer(b"'6+,6nY;", np.uint8)
     assert int(compiled._hash(letters, np.uint64(0), np.uint64(8))) >> 32 == 2**32 - 1
-    assert numbers.add(word).tolist() == [0]
-    assert numbers.add(word).tolist() == [0]
+    assert numbers.add(word).tolist() == [1]
+    assert numbers.add(word).tolist() == [1]
+
+
+def test_no_text_stands_for_those_that_are_missing():
+    """The hash of the empty text is that of number 0, which stays out of a table that grows."""
+    numbers = TextNumbers()
+    numbers.add(pa.array([str(place) for place in range(10_000)], pa.large_string()))
+    assert numbers.add(pa.array([""], pa.large_string())).tolist() == [10_001]
+    assert numbers.texts().to_pylist()[-1] == ""
 
 
 def test_rows_without_text_have_the_number_0():
@@ -120,6 +133,23 @@ def test_rows_without_text_have_the_number_0():
     assert text.num == 4
     assert text.distinct.array.to_pylist() == [None, "b", "a", "c"]
     assert text.distinct is text.distinct, "it is made once"
+    text.finish()
+    assert text.num == 4
+    assert text.distinct.array.to_pylist() == [None, "b", "a", "c"]
+
+
+COUNTED = st.dictionaries(st.none() | st.sampled_from("abcd"), st.integers(0, 3))
+
+
+@given(st.lists(st.tuples(COUNTED, st.booleans())))
+def test_counts_of_distinct_keys_add_up_like_others(parts):
+    totals, expected = Totals(pl.String), Counter()
+    for counted, are_distinct in parts:
+        keys = pl.Series(list(counted), dtype=pl.String)
+        totals.add_counted(keys, pl.Series(counted.values()), are_distinct=are_distinct)
+        expected.update(counted)
+    found = dict(totals.total().rows())
+    assert found == {key: num for key, num in expected.items() if key is not None and num}
 
 
 # ---- columns -------------------------------------------------------------------------------

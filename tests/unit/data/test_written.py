@@ -15,7 +15,7 @@ from automtl.data import delimited
 from automtl.data.batch import Batch
 from automtl.data.columns import ColumnError, as_keys, number_array
 from automtl.data.source import FileSource, FrameSource
-from automtl.data.written import are_keys, num_digits, plain_integers, plain_numbers
+from automtl.data.written import PART, are_keys, num_digits, plain_integers, plain_numbers
 
 pytestmark = pytest.mark.usefixtures("loops")
 
@@ -76,15 +76,23 @@ def test_what_is_no_finite_number_is_left_to_who_reads_text(odd):
 KEYS = ["a", "True", "False", "-0", "0", "7.0", "7.50", "-3.000", "v1.0", "", "truer", "2022-01-02"]
 
 
-@given(st.lists(st.sampled_from(KEYS) | st.text()))
+@given(st.lists(st.none() | st.sampled_from(KEYS) | st.text()))
 def test_text_that_a_quick_look_takes_for_keys_is_its_own_key(values):
     if are_keys(pa.array(values, pa.string())):
         assert as_keys(pl.Series(values, dtype=pl.String)).to_list() == values
 
 
 def test_a_quick_look_takes_plain_words_for_keys():
-    assert are_keys(pa.array(["a", "value_10", "café", "12"]))
-    assert not any(are_keys(pa.array(["a", odd])) for odd in ["True", "-0", "", "7.0", None])
+    assert are_keys(pa.array(["a", "value_10", None, "café", "12"]))
+    assert not any(are_keys(pa.array(["a", None, odd])) for odd in ["True", "-0", "", "7.0"])
+
+
+@pytest.mark.parametrize("place", range(PART - 6, PART + 2))
+def test_a_quick_look_misses_nothing_where_a_part_of_the_letters_ends(place):
+    letters = "x" * place + "False" + "x" * (PART - place)
+    array = pa.array([letters[:place], "False", letters[place + 5 :]])
+    assert not are_keys(array)
+    assert are_keys(pa.array([letters]))
 
 
 # ---- columns of a text file ----------------------------------------------------------------
