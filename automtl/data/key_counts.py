@@ -85,7 +85,9 @@ class KeyCounts:
             integers = pl.DataFrame({"key": values, "count": counts})
             text = added_up(pl.concat([integers.cast({"key": pl.String}), text]))
         kept = text.filter(pl.col("count") >= min_count)
-        return kept.sort(["count", "key"], descending=[True, False])["key"]
+        by_text = kept["key"].arg_sort().to_numpy()  # polars takes half as long again for both
+        order = by_text[np.argsort(-kept["count"].to_numpy()[by_text], kind="stable")]
+        return kept["key"].gather(order)
 
     def _flush(self) -> None:
         """Puts what is counted of text together."""
