@@ -16,6 +16,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inspect import Signature
+
     from automtl.config import FeatureSchema, ModelConfig, TaskSchema
     from automtl.export.bundle import Bundle
     from automtl.public.calls import search, train
@@ -88,6 +90,18 @@ class _CallableSearch(ModuleType):
     def __call__(self, *arguments: Any, **named: Any) -> Study:
         calls = _imported("automtl.public.calls", "search")
         return calls.search(*arguments, **named)  # type: ignore[no-any-return]
+
+    @property
+    def __signature__(self) -> Signature:
+        """That of the call, which notebooks and `help` show."""
+        import inspect
+
+        from automtl.errors import MissingPackageError
+
+        try:
+            return inspect.signature(_imported("automtl.public.calls", "search").search)
+        except MissingPackageError as error:
+            raise AttributeError(str(error)) from error
 
 
 class _Package(ModuleType):

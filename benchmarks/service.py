@@ -90,7 +90,7 @@ def make_bodies(bundle: Path, data: Path, *, num_rows: int) -> list[bytes]:
 def run_load(
     bundle: Path, bodies: Sequence[bytes], *, num_requests: int, num_connections: int
 ) -> Load:
-    command = [sys.executable, "-m", "automtl.cli", "serve", str(bundle), "--port", "0"]
+    command = [sys.executable, "-m", "automtl", "serve", str(bundle), "--port", "0"]
     service = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert service.stdout is not None
     try:

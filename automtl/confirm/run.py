@@ -23,7 +23,7 @@ from automtl.data.cache import EncodedData, Report, open_data
 from automtl.data.groups import group_column, group_ids
 from automtl.records import TrialRecord
 from automtl.search.disk import disk_failures_explained
-from automtl.search.executors import make_executor
+from automtl.search.executors import check_executor, make_executor
 from automtl.search.trial import make_job
 from automtl.spec.schema import ConfirmSpec
 from automtl.study import Study
@@ -87,6 +87,7 @@ def run_confirm(
     Raises RunError (no front yet, another process confirms, the rows are gone, a full disk) and
     DataError (no such group column). After KeyboardInterrupt or a kill the same call goes on.
     """
+    check_executor(executor)
     progress = progress or Quiet()
     data, spec = encoded_data(study, report=report), study.spec
     if frame is not None:

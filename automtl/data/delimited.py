@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+import weakref
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from automtl.data.files import Place, open_bytes, size_of, suffixes_of
+from automtl.data.files import Place, open_bytes, size_of, suffixes_of, told
 from automtl.data.parquet import ERRORS, unreadable
 from automtl.errors import DataError
 
@@ -26,6 +29,7 @@ UTF8 = "utf8"
 BLOCK = 16 << 20  # bytes of a batch; no row may be longer
 REPLACEMENT = "\ufffd"  # what stands for bytes that are no letters
 LONGEST_HEADER = 1 << 20
+PATIENCE_S = 5.0
 
 
 def delimited_names(file: Place, separator: str, *, encoding: str = UTF8) -> list[str]:
@@ -60,16 +64,18 @@ def delimited_batches(
     bad_rows: list[Any] = []
     with _opened(file) as (stream, done):
         try:
-            reader = _reader(stream, separator, columns, encoding, names, bad_rows)
-            for batch in reader:
-                yield batch.select(list(columns)), done()
+            with closing(
+                _batches(stream, separator, columns, encoding, names, bad_rows)
+            ) as batches:
+                for batch in batches:
+                    yield batch.select(list(columns)), done()
         except DataError:
             raise
         except (*ERRORS, UnicodeDecodeError) as error:
             raise _explained(file, separator, encoding, names, bad_rows, error) from error
 
 
-def _reader(
+def _batches(
     stream: Any,
     separator: str,
     columns: Sequence[str],
@@ -78,32 +84,51 @@ def _reader(
     bad_rows: list[Any],
     *,
     is_counting: bool = False,
-) -> pc.CSVStreamingReader:
-    def stop(row: Any) -> str:
-        bad_rows.append(row)
-        return "error"
+) -> Generator[pa.RecordBatch]:
+    """The rows; the first that has too few or too many fields goes to `bad_rows`, and is an error.
 
-    return pc.open_csv(
-        stream,
-        read_options=pc.ReadOptions(
-            use_threads=not is_counting,  # rows have numbers where one thread parses
-            encoding=encoding,
-            block_size=BLOCK,
-        ),
-        parse_options=pc.ParseOptions(
-            delimiter=separator,
-            newlines_in_values=True,
-            ignore_empty_lines=len(names) > 1,  # else an empty line is a missing value
-            invalid_row_handler=stop,
-        ),
-        convert_options=pc.ConvertOptions(
-            column_types=dict.fromkeys(columns, pa.string()),
-            include_columns=list(columns),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
+    It ends when pyarrow's threads have let go of what asks: one that gives a Python object back
+    when the interpreter has gone aborts the process.
+    """
+    stop, is_free = _Stop(bad_rows), threading.Event()
+    watch = weakref.ref(stop, lambda _: is_free.set())
+    try:
+        yield from pc.open_csv(
+            stream,
+            read_options=pc.ReadOptions(
+                use_threads=not is_counting,  # rows have numbers where one thread parses
+                encoding=encoding,
+                block_size=BLOCK,
+            ),
+            parse_options=pc.ParseOptions(
+                delimiter=separator,
+                newlines_in_values=True,
+                ignore_empty_lines=len(names) > 1,  # else an empty line is a missing value
+                invalid_row_handler=stop,
+            ),
+            convert_options=pc.ConvertOptions(
+                column_types=dict.fromkeys(columns, pa.string()),
+                include_columns=list(columns),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    finally:
+        del stop
+        is_free.wait(PATIENCE_S)
+        del watch
+
+
+class _Stop:
+    """What pyarrow asks what to do with a row that has too few or too many fields."""
+
+    def __init__(self, bad_rows: list[Any]) -> None:
+        self._bad_rows = bad_rows
+
+    def __call__(self, row: Any) -> str:
+        self._bad_rows.append(row)
+        return "error"
 
 
 @contextmanager
@@ -111,11 +136,22 @@ def _opened(place: Place) -> Iterator[tuple[Any, Callable[[], float]]]:
     """The bytes of the file, unpacked, and what says which share of it has been read."""
     size = max(1, size_of(place))
     packed = COMPRESSIONS.get((suffixes_of(place) or [""])[-1])
-    with open_bytes(place) as raw:
-        stream = pa.PythonFile(raw, mode="r")
-        if packed is not None:
-            stream = pa.CompressedInputStream(stream, packed)
+    with _opened_packed(place) as raw:
+        stream = raw if packed is None else pa.CompressedInputStream(raw, packed)
         yield stream, lambda: min(1.0, raw.tell() / size)
+
+
+@contextmanager
+def _opened_packed(place: Place) -> Iterator[Any]:
+    """As it lies. A file of this machine is read without Python's objects: see `_batches`."""
+    if isinstance(place, Path):
+        with told(place):
+            file = pa.OSFile(str(place))
+        with file:
+            yield file
+        return
+    with open_bytes(place) as raw:
+        yield pa.PythonFile(raw, mode="r")
 
 
 def _explained(
@@ -149,10 +185,9 @@ def _number_of(file: Place, separator: str, encoding: str, names: Sequence[str])
     bad_rows: list[Any] = []
     try:
         with _opened(file) as (stream, _):
-            reader = _reader(
+            for _ in _batches(
                 stream, separator, names[:1], encoding, names, bad_rows, is_counting=True
-            )
-            for _ in reader:
+            ):
                 pass
     except (*ERRORS, UnicodeDecodeError):
         pass

@@ -23,6 +23,7 @@ __all__ = [
     "size_of",
     "stamp",
     "suffixes_of",
+    "told",
 ]
 
 Place: TypeAlias = Path | str
@@ -49,7 +50,7 @@ def partition(place: Place) -> dict[str, str]:
 def size_of(place: Place) -> int:
     """In bytes."""
     if isinstance(place, Path):
-        with _told(place):
+        with told(place):
             return place.stat().st_size
     size: int | None = _asked(place, lambda system, path: system.size(path))
     return size or 0
@@ -58,7 +59,7 @@ def size_of(place: Place) -> int:
 def stamp(place: Place) -> tuple[str, ...]:
     """What is the same as long as the file is: its place, size, and time or version."""
     if isinstance(place, Path):
-        with _told(place):
+        with told(place):
             stat = place.stat()
             return (str(place.resolve()), str(stat.st_size), str(stat.st_mtime_ns))
     info: dict[str, Any] = _asked(place, lambda system, path: system.info(path))
@@ -70,7 +71,7 @@ def stamp(place: Place) -> tuple[str, ...]:
 def open_bytes(place: Place) -> Iterator[Any]:
     """A file to read from, with `read`, `seek` and `tell`; raises DataError where there is none."""
     if isinstance(place, Path):
-        with _told(place):
+        with told(place):
             file: Any = place.open("rb")
     else:
         file = _asked(place, lambda system, path: system.open(path, "rb"))
@@ -79,7 +80,8 @@ def open_bytes(place: Place) -> Iterator[Any]:
 
 
 @contextmanager
-def _told(place: Path) -> Iterator[None]:
+def told(place: Path) -> Iterator[None]:
+    """Says of what fails within which file it was."""
     try:
         yield
     except OSError as error:

@@ -67,6 +67,15 @@ class Bundle:
             engine=open_engine(directory, manifest, engine, num_threads=num_threads),
         )
 
+    def __repr__(self) -> str:
+        model = self.manifest.config.model
+        tasks = ", ".join(task.name for task in self.tasks)
+        return (
+            f"<automtl.Bundle {self.manifest.provenance.study} {self.manifest.provenance.trial}: "
+            f"{model.family}, {self.manifest.costs['params']:,.0f} parameters, for {tasks}; "
+            f"in {self.directory}>"
+        )
+
     @property
     def tasks(self) -> tuple[TaskSchema, ...]:
         return self.manifest.tasks

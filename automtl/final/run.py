@@ -23,7 +23,7 @@ from automtl.final.seeds import fixed_config, trainings
 from automtl.records import TrialRecord
 from automtl.rundir import check_new
 from automtl.search.disk import disk_failures_explained
-from automtl.search.executors import make_executor
+from automtl.search.executors import check_executor, make_executor
 from automtl.search.trial import checkpoint_name, make_job
 from automtl.spec.schema import Spec
 from automtl.study import Study
@@ -88,6 +88,7 @@ def run_training(
     Raises SpecError (free knobs, called by `source`), RunError (the directory, or a full disk),
     DataError (the rows) and SearchFailedError (no seed came to its end).
     """
+    check_executor(executor)
     progress = progress or Quiet()
     wanted = trainings(spec, fixed_config(spec, source=source), seeds=seeds)
     if resume:

@@ -5,11 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from automtl.errors import RunError
 from automtl.search.executor import Executor, LocalExecutor
 from automtl.search.heartbeat import Watchdog
 from automtl.spec.schema import TrialSpec
 
-__all__ = ["make_executor"]
+__all__ = ["check_executor", "make_executor"]
+
+EXECUTORS = ("ray", "local")
+
+
+def check_executor(name: str) -> None:
+    """Raises RunError for a name that no executor has."""
+    if name not in EXECUTORS:
+        raise RunError(f"executor: {name!r} is none; write one of {', '.join(EXECUTORS)}")
 
 
 def make_executor(

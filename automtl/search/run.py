@@ -11,7 +11,7 @@ from automtl.doctor.checkup import check_before_search
 from automtl.errors import RunError
 from automtl.rundir import check_new
 from automtl.search.disk import disk_failures_explained
-from automtl.search.executors import make_executor
+from automtl.search.executors import check_executor, make_executor
 from automtl.search.fidelity import count_positives, make_ladder
 from automtl.search.loop import SearchLoop
 from automtl.search.plan import budget
@@ -53,6 +53,7 @@ def run_search(
     trial succeeded). After KeyboardInterrupt, a kill or a full disk, `resume` loses no finished
     trial and repeats none.
     """
+    check_executor(executor)
     trackers = [target.open() for target in parse_targets(track)]
     if resume:
         study = Study.open(run_dir)

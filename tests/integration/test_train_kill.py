@@ -33,7 +33,7 @@ def start(directory: Path, *options: str) -> subprocess.Popen[str]:
     sets = [part for one in FIXED for part in ("--set", one)]
     arguments = ["train", "spec.yaml", "--out", "run", "--seeds", "2", "--checkpoint", "0", *sets]
     return subprocess.Popen(
-        [sys.executable, "-m", "automtl.cli", *arguments, *options],
+        [sys.executable, "-m", "automtl", *arguments, *options],
         cwd=directory,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         text=True,

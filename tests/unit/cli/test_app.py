@@ -432,7 +432,7 @@ def test_a_reader_that_leaves_is_no_error(monkeypatch, study):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 def test_head_may_cut_the_output():
-    program = f"{sys.executable} -m automtl.cli schema | head -c 1; echo ${{PIPESTATUS[0]}}"
+    program = f"{sys.executable} -m automtl schema | head -c 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "{0\n"
     assert done.stderr == ""

@@ -2,11 +2,14 @@
 
 import gzip
 import re
+import weakref
+from contextlib import suppress
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from automtl.data import delimited
 from automtl.data.header import column_names
 from automtl.data.paths import cache_root, data_files
 from automtl.data.read import describe_columns, read_frame
@@ -116,6 +119,26 @@ def test_what_cannot_be_read_is_named_with_the_reason(tmp_path, path, message):
     (tmp_path / "cut.pq").write_bytes((tmp_path / "whole").read_bytes()[:-20])
     with pytest.raises(DataError, match=re.escape(message)):
         read_frame(path, base_dir=tmp_path)
+
+
+@pytest.mark.parametrize("lines", [["1,2", "3"], ["1,2,3"], ["1,2", "3,4"]])
+def test_pyarrow_has_let_go_of_what_it_asks_when_reading_ends(tmp_path, monkeypatch, lines):
+    """A thread that gave it back while the interpreter goes would abort the process."""
+    path, asked = tmp_path / "rows.csv", []
+
+    class Stop(delimited._Stop):
+        def __init__(self, bad_rows):
+            super().__init__(bad_rows)
+            asked.append(weakref.ref(self))
+
+    monkeypatch.setattr(delimited, "_Stop", Stop)
+    path.write_text("\n".join(["a,b", *lines]))
+    batches = delimited.delimited_batches(path, ",", ["a"])
+    with suppress(DataError):  # of the others the rest is left
+        next(batches)
+        batches.close()
+    assert asked
+    assert not any(one() for one in asked)
 
 
 def test_the_cache_goes_where_the_environment_says(monkeypatch, tmp_path):

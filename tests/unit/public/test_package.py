@@ -1,11 +1,13 @@
 """The package itself: names are looked up when they are asked for."""
 
+import inspect
 import subprocess
 import sys
 
 import pytest
 
 import automtl
+from automtl.public import calls
 
 
 def python(program):
@@ -30,6 +32,11 @@ def test_search_is_a_package_and_a_call(before):
         "assert assignment is same and callable(automtl.search)"
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_call_shows_what_it_takes():
+    assert inspect.signature(automtl.search) == inspect.signature(calls.search)
+    assert "automtl.public.calls.search" in automtl.search.__doc__
 
 
 def test_asking_for_the_zoo_imports_no_search():

@@ -1,6 +1,7 @@
 """The Python face of a search: frames, figures, what a notebook shows, the winner."""
 
 import dataclasses
+import re
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -136,12 +137,29 @@ def test_what_people_wrote_is_escaped(study):
     assert "&lt;img" in study_html(Nasty())
 
 
+@pytest.mark.parametrize("executor", ["dask", "Ray"])
+def test_an_executor_that_there_is_not_is_refused_first(study, plain, frame, tmp_path, executor):
+    out = tmp_path / "run"
+    for call in (
+        lambda: automtl.search(plain, data=frame, out=out, executor=executor),
+        lambda: automtl.train(plain, data=frame, out=out, executor=executor),
+        lambda: study.confirm(executor=executor),
+    ):
+        with pytest.raises(RunError, match=rf"executor: '{executor}' .* write one of ray, local"):
+            call()
+    assert not out.exists()
+
+
 # ---- its winner ----------------------------------------------------------------------------
 
 
 def test_export_gives_the_bundle_that_load_gives(study, frame, tmp_path):
     bundle = study.export(pick="knee", to=tmp_path / "knee")
     assert isinstance(bundle, automtl.Bundle)
+    assert re.fullmatch(
+        r"<automtl.Bundle \w+ t\d{4}: \w+, [\d,]+ parameters, for click, buy, spend; in .*/knee>",
+        repr(bundle),
+    )
     scores = automtl.load(tmp_path / "knee").predict(frame)
     assert automtl.load(tmp_path / "knee", engine="torch").engine.name == "torch"
     with pytest.raises(BundleError, match="no ONNX graph"):

@@ -277,7 +277,7 @@ def test_a_run_without_a_complete_trial_is_served_too(run_dir):
 
 def test_ctrl_c_ends_it_with_code_0(run_dir):
     with subprocess.Popen(
-        [sys.executable, "-m", "automtl.cli", "report", str(run_dir), "--live"],
+        [sys.executable, "-m", "automtl", "report", str(run_dir), "--live"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,5 +1,0 @@
-"""`python -m automtl.cli`: the program where its script is not on the path."""
-
-from automtl.cli.app import main
-
-main()
