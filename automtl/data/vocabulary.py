@@ -35,6 +35,7 @@ __all__ = [
 MISSING = 0
 UNSEEN = 1
 FIRST_ID = 2
+AT_ONCE = 1 << 20  # keys that are looked up
 Ids = npt.NDArray[np.int32]
 Ints = npt.NDArray[np.int64]
 
@@ -127,7 +128,11 @@ class _ByCode:
         """The id of each, then MISSING for rows that have none [D + 1]."""
         known = self._known
         if known is None or known[0] is not distinct:
-            ids_D = np.append(self._of_keys(distinct.keys), np.int32(MISSING))
+            keys = distinct.keys
+            ids_D = np.full(len(keys) + 1, MISSING, dtype=np.int32)
+            for start in range(0, len(keys), AT_ONCE):  # there may be millions
+                part = slice(start, min(start + AT_ONCE, len(keys)))
+                ids_D[part] = self._of_keys(keys[part])
             known = self._known = (distinct, ids_D)
         return known[1]
 
