@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["written_whole"]
@@ -22,4 +22,5 @@ def written_whole(path: Path, *, aside: Path | None = None) -> Iterator[Path]:
         yield aside
         aside.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # on a disk that nothing can be written to: why not is said already
+            aside.unlink(missing_ok=True)

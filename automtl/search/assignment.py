@@ -27,7 +27,8 @@ class Job(Protocol):
     def run(self, assignment: Assignment, home: Home = HERE) -> Iterator[Evaluation]:
         """Trains from one evaluation to the next; whoever iterates may stop early.
 
-        Raises RunError where no trial can run on this machine: that ends the search.
+        Raises RunError where no trial can run on this machine, and DiskFailureError where none can
+        be kept: these end the search.
         """
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from automtl.errors import RunError
 
-__all__ = ["disk_failures_explained"]
+__all__ = ["DiskFailureError", "disk_failure", "disk_failures_explained"]
 
 DISK_FAILURES = {
     errno.ENOSPC: "the disk is full",
@@ -17,6 +19,23 @@ DISK_FAILURES = {
     errno.EIO: "the disk cannot be read or written",
     errno.EROFS: "the disk has become read-only",
 }
+
+
+class DiskFailureError(OSError):
+    """What a trial's worker raises where the run's directory takes no more files: that ends the
+    search, as every trial after it would meet it, too."""
+
+
+def disk_failure(error: Exception, path: Path) -> DiskFailureError | None:
+    """What to raise for an `error` met in writing `path`; None where it is no failure of a disk.
+
+    Libraries that are not written in Python tell the number of such an error in words.
+    """
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    number = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
+    if number not in DISK_FAILURES:
+        return None
+    return DiskFailureError(number, os.strerror(number), str(path))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from automtl.errors import TrialFailedError
 from automtl.search.assignment import Assignment, Job, Loop
+from automtl.search.disk import DiskFailureError
 from automtl.search.heartbeat import Watchdog
 
 __all__ = ["Executor", "LocalExecutor", "describe_failure", "room"]
@@ -49,6 +50,8 @@ class LocalExecutor:
             try:
                 with self._watched(assignment.number):
                     evaluation = next(evaluations, None)
+            except DiskFailureError:
+                raise
             except Exception as error:
                 return loop.fail(assignment.number, *describe_failure(error))
             if evaluation is None or loop.report(assignment.number, evaluation) == "stop":

@@ -24,6 +24,7 @@ from ray.tune.stopper import NoopStopper
 from automtl.config import Evaluation
 from automtl.errors import RunError
 from automtl.search.assignment import Assignment, Job, Loop
+from automtl.search.disk import DiskFailureError
 from automtl.search.executor import describe_failure
 from automtl.search.heartbeat import Watchdog
 from automtl.search.ray_home import home_from, this_node
@@ -136,6 +137,8 @@ class TuneSearcher(Searcher):
                 self.bridge.loop.fail(number, death.reason, death.text)
             elif result and result.get("unfit_machine"):
                 raise RunError(result["unfit_machine"])
+            elif result and result.get("disk"):
+                raise DiskFailureError(*result["disk"])
             elif result and result.get("failure"):
                 self.bridge.loop.fail(number, *result["failure"])
             else:
@@ -299,6 +302,8 @@ class TrialActor(tune.Trainable):
     def step(self) -> dict[str, Any]:
         try:
             evaluation = next(self._evaluations, None)
+        except DiskFailureError as error:
+            return {"done": True, "disk": (error.errno, error.strerror, error.filename)}
         except RunError as error:  # or this machine would use up one trial after the other
             return {"done": True, "unfit_machine": str(error)}
         except Exception as error:

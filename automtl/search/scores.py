@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from automtl.errors import RunError, TrialFailedError
 from automtl.files import written_whole
 from automtl.rundir import trial_id
+from automtl.search.disk import disk_failure
 
 __all__ = ["has_scores", "read_scores", "write_scores"]
 
@@ -30,7 +31,7 @@ def write_scores(
 ) -> None:
     """Keeps `scores`, arrays [N] by output, of a run: whole or not at all, as `keeping` does it.
 
-    Raises TrialFailedError where they cannot be written.
+    Raises TrialFailedError where they cannot be written, DiskFailureError where nothing can.
     """
     from safetensors.numpy import save
 
@@ -41,6 +42,8 @@ def write_scores(
                 save({name: np.ascontiguousarray(p_N) for name, p_N in scores.items()})
             )
     except OSError as error:
+        if (failure := disk_failure(error, path)) is not None:
+            raise failure from error
         raise TrialFailedError(
             f"{path}: the predictions cannot be written ({error.strerror})"
         ) from error

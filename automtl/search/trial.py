@@ -13,6 +13,7 @@ from automtl.errors import TrialFailedError
 from automtl.records import is_last
 from automtl.rundir import weights_name
 from automtl.search.assignment import Assignment
+from automtl.search.disk import disk_failure
 from automtl.search.heartbeat import OnStep, beating
 from automtl.search.home import HERE, Home
 from automtl.search.scores import write_scores
@@ -105,6 +106,8 @@ class TrialJob:
             with home.keeping(path) as aside:
                 save_file(model.state_dict(), aside)
         except (OSError, SafetensorError) as error:
+            if (failure := disk_failure(error, path)) is not None:
+                raise failure from error
             raise TrialFailedError(f"{path}: the weights cannot be written ({error})") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import logging
 import os
@@ -19,6 +20,7 @@ import pytest
 import ray
 from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
 
+from automtl.search.disk import DiskFailureError
 from automtl.search.executor import LocalExecutor
 from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
@@ -109,6 +111,19 @@ def test_workers_fail_die_and_hang_and_the_search_goes_on(
     assert failed[11] == silent + "before its first step"
     assert all(len(r.evaluations) == 3 for r in trials if r.state == "complete")
     assert capfd.readouterr().out == "", "stdout is for results"
+
+
+def test_a_trial_that_cannot_be_kept_ends_the_search(executor: RayExecutor, tmp_path: Path) -> None:
+    spec = fake_spec(trials=16)
+    study = create_study(tmp_path / "run", spec, FakeData())
+    with writing(study) as writer:
+        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
+        with pytest.raises(DiskFailureError, match="No space left") as raised:
+            executor.run(loop, FakeJob(faults={0: "full disk"}, pause_s=0.01))
+    assert raised.value.errno == errno.ENOSPC
+    assert raised.value.filename == "t.safetensors"
+    assert len(study.trials()) < 8
+    assert study.trials()[0].state == "running", "so that it is run again"
 
 
 def test_a_quarter_of_a_gpu_makes_room_for_four(executor: RayExecutor, tmp_path: Path) -> None:

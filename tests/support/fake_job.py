@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import time
@@ -21,6 +22,7 @@ from automtl.config import (
 from automtl.errors import TrialFailedError
 from automtl.models.cost import costs
 from automtl.search.assignment import Assignment
+from automtl.search.disk import DiskFailureError
 from automtl.search.heartbeat import OnStep, beating
 from automtl.search.home import HERE, Home
 from automtl.spec.schema import Spec
@@ -109,7 +111,7 @@ class FakeJob:
     "raise" and "refuse" fail at the second evaluation (refuse: for a known reason), "nan" has a
     metric that is none, "short" ends before the last evaluation, "die" kills the process, "hang"
     sleeps for ever at step 350 of 1,200, "hang at first" before it shows any sign of life, "fill
-    memory" takes up to 8 GiB.
+    memory" takes up to 8 GiB, "full disk" finds no room for its weights.
     """
 
     faults: Mapping[int, str] = field(default_factory=dict)
@@ -150,6 +152,8 @@ class FakeJob:
                 case "hang", 1:
                     on_step(350, 1200)
                     time.sleep(3600)
+                case "full disk", 2:
+                    raise DiskFailureError(errno.ENOSPC, os.strerror(errno.ENOSPC), "t.safetensors")
                 case "fill memory", 1:
                     _fill_memory()
                 case "nan", 2:

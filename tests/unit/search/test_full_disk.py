@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from support.fake_job import FakeJob
 from support.fake_search import FakeSearch, fake_search
 
 from automtl.errors import RunError, TrialFailedError
+from automtl.search.disk import DiskFailureError
 from automtl.search.home import HERE
+from automtl.search.scores import write_scores
 from automtl.search.trial import TrialJob
 from automtl.study import Study
 from automtl.study_writer import StudyWriter
@@ -93,10 +97,28 @@ def save(weights_dir: Path) -> None:
     job._save(torch.nn.Linear(400, 400), 7, HERE)
 
 
-def test_weights_that_find_no_room_fail_the_trial_and_leave_nothing(small_disk: Path) -> None:
-    with pytest.raises(TrialFailedError, match=r"t0007\.safetensors: the weights cannot be wr"):
+def test_weights_that_find_no_room_end_the_search_and_leave_nothing(small_disk: Path) -> None:
+    with pytest.raises(DiskFailureError, match=r"No space left .*t0007\.safetensors"):
         save(small_disk)
     assert list(small_disk.iterdir()) == []
+
+
+def test_scores_that_find_no_room_end_the_search_and_leave_nothing(small_disk: Path) -> None:
+    with pytest.raises(DiskFailureError, match=r"No space left .*t0007\.safetensors"):
+        write_scores(small_disk, 7, {"click": np.zeros(100_000, dtype=np.float32)})
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_trial_that_cannot_be_kept_ends_the_search_and_is_run_again(
+    search: FakeSearch, tmp_path: Path
+) -> None:
+    """No trial after it is spent."""
+    with pytest.raises(RunError, match=r"t\.safetensors: the disk is full .* go on with --resume"):
+        search(tmp_path / "run", job=FakeJob(faults={2: "full disk"}))
+    assert [one.state for one in Study.open(tmp_path / "run").trials()][2:] == ["running"]
+    after = search(tmp_path / "run", resume=True).history()
+    assert sum(one.state in ("complete", "pruned") for one in after) == 4
+    assert [one.number for one in after if one.state == "interrupted"] == [2]
 
 
 def test_weights_that_cannot_be_written_fail_the_trial(tmp_path: Path) -> None:
