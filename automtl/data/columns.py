@@ -22,7 +22,6 @@ __all__ = [
     "LONGEST_OTHER",
     "MISSING_NUMBERS",
     "OTHER_TEXT",
-    "TEXT_DATE",
     "ColumnError",
     "Wrong",
     "as_integers",
@@ -37,8 +36,6 @@ __all__ = [
 
 # what programs write into a text file for "no number"
 MISSING_NUMBERS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N")
-# a date, perhaps with a time, whose text sorts by time
-TEXT_DATE = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?$"
 WHOLE = r"^(-?\d+)\.0+$"
 # `True` is how Python writes a boolean into a CSV
 OTHER_TEXT = {"": None, "True": "true", "False": "false", "-0": "0"}

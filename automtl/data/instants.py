@@ -21,14 +21,22 @@ import polars as pl
 from automtl.config import TimeUnit
 from automtl.data.columns import MISSING_NUMBERS, ColumnError, Wrong, row_of
 
-__all__ = ["SECOND", "Times", "read_times"]
+__all__ = ["SECOND", "Times", "are_times", "known_text", "read_times", "text_instants"]
 
 SECOND = 1_000_000  # microseconds
 MICROSECONDS: Mapping[TimeUnit, float] = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}
 # from this number on it is of this unit; the first three end where the next begins
 SMALLEST: Mapping[TimeUnit, float] = {"s": 1e8, "ms": 1e11, "us": 1e14, "ns": 1e17}
 FIRST, LAST = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND  # the years 1 to 9999
-TEXT = r"^(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?\s?(Z|[+-]\d{2}:?\d{2})?)?$"
+DAY, CLOCK, OFFSET = r"\d{4}-\d{2}-\d{2}", r"\d{2}:\d{2}:\d{2}", r"[+-]\d{2}(?::?\d{2})?"
+TEXT = rf"^({DAY})(?:[ T](\d{{2}}:\d{{2}})(:\d{{2}}(?:\.\d+)?)?\s?(Z|UTC|{OFFSET})?)?$"
+# how whole columns are written: these need not be taken apart, which takes several times as long
+ALIKE: Mapping[str, str] = {
+    rf"^{DAY}$": "%Y-%m-%d",
+    rf"^{DAY} {CLOCK}$": "%Y-%m-%d %H:%M:%S",
+    rf"^{DAY} {CLOCK}\.\d+$": "%Y-%m-%d %H:%M:%S%.f",
+    rf"^{DAY} {CLOCK}(\.\d+)?(Z|{OFFSET})$": "%Y-%m-%d %H:%M:%S%.f%#z",
+}
 HINT = "write a date such as 2022-04-25 18:30:00, or leave the field empty where there is none"
 
 
@@ -53,14 +61,13 @@ def read_times(column: pl.Series, unit: TimeUnit | None) -> Times:
         _check_years(us, column)
         return Times(us=us, units=frozenset(), zone=getattr(dtype, "time_zone", None))
     if dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum):
-        text = column.cast(pl.String).str.strip_chars()
-        text = text.set(text.is_in(MISSING_NUMBERS), None)
+        text = known_text(column.cast(pl.String))
         numbers = text.cast(pl.Float64, strict=False)
         of_numbers, units = _of_numbers(numbers.fill_nan(None), column, unit)
         is_rest = numbers.is_null() & text.is_not_null()
         if not is_rest.any():
             return Times(us=of_numbers, units=units, zone=None)
-        of_text = _of_text(text.set(~is_rest, None))
+        of_text = text_instants(text.set(~is_rest, None))
         if (wrong := is_rest & of_text.is_null()).any():
             _fail(column, wrong, lambda value: f"{value!r} is no time; {HINT}")
         _check_years(of_text, column)
@@ -71,6 +78,34 @@ def read_times(column: pl.Series, unit: TimeUnit | None) -> Times:
         return Times(us=us, units=units, zone=None)
     rule = f"holds {dtype}; a time is a date, a timestamp, a number, or text of one of them"
     raise ColumnError([Wrong(f"column {column.name!r}", rule)])
+
+
+def known_text(text: pl.Series) -> pl.Series:
+    """Without what stands around it, and null for what means that a value is missing."""
+    text = text.str.strip_chars()
+    return text.set(text.is_in(MISSING_NUMBERS), None)
+
+
+def are_times(text: pl.Series) -> bool:
+    """Whether all of a column of text, without missing values, are dates or timestamps."""
+    return bool(text.str.contains(TEXT).all()) and not text_instants(text).null_count()
+
+
+def text_instants(text: pl.Series) -> pl.Series:
+    """The instants of dates and timestamps, Int64; null for what is neither."""
+    spaced = text.str.replace("T", " ", literal=True)
+    for shape, form in ALIKE.items():
+        if spaced.str.contains(shape).all():
+            times = spaced.str.to_datetime(form, time_unit="us", strict=False)
+            return times.cast(pl.Int64)
+    day, minute, second, offset = text.str.extract_groups(TEXT).struct.unnest()
+    whole = day + "T" + minute.fill_null("00:00") + second.fill_null(":00")
+    local = whole.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    offset = offset.replace(["Z", "UTC"], "+0000").fill_null("+0000").str.replace(":", "")
+    offset = offset.str.pad_end(5, "0")
+    minutes = offset.str.slice(1, 2).cast(pl.Int64) * 60 + offset.str.slice(3, 2).cast(pl.Int64)
+    ahead = minutes.zip_with(offset.str.starts_with("+"), -minutes) * (60 * SECOND)
+    return local.cast(pl.Int64) - ahead
 
 
 def _of_numbers(
@@ -114,17 +149,6 @@ def _of_days(numbers: pl.Series, column: pl.Series) -> pl.Series:
     us = days.cast(pl.Datetime("us")).cast(pl.Int64)
     _check_years(us, column)
     return us
-
-
-def _of_text(text: pl.Series) -> pl.Series:
-    """Instants of ISO text; null for what is none."""
-    day, minute, second, offset = text.str.extract_groups(TEXT).struct.unnest()
-    whole = day + "T" + minute.fill_null("00:00") + second.fill_null(":00")
-    local = whole.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-    offset = offset.str.replace("Z", "+0000").str.replace(":", "").fill_null("+0000")
-    minutes = offset.str.slice(1, 2).cast(pl.Int64) * 60 + offset.str.slice(3, 2).cast(pl.Int64)
-    ahead = minutes.zip_with(offset.str.starts_with("+"), -minutes) * (60 * SECOND)
-    return local.cast(pl.Int64) - ahead
 
 
 def _check_years(us: pl.Series, column: pl.Series) -> None:

@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from automtl.data.columns import MISSING_NUMBERS, TEXT_DATE, plain
+from automtl.data.columns import MISSING_NUMBERS, plain
 from automtl.data.delimited import UTF8
 from automtl.data.header import column_names
+from automtl.data.instants import are_times
 from automtl.data.paths import data_files
 from automtl.data.sequences import SEPARATOR, items
 from automtl.data.source import FileSource
@@ -125,7 +126,7 @@ def _guess_type(raw: pl.Series) -> tuple[Kind | None, pl.Series]:
                 return _kind(dtype()), text.cast(dtype, strict=False)
     if len(known) and known.is_in(BOOLEANS).all():
         return "bool", text.str.to_lowercase() == "true"
-    if len(known) and known.str.contains(TEXT_DATE).all():
+    if len(known) and are_times(known):
         return "date", text
     has_items = known.str.contains(rf"[^{SEPARATOR}][{SEPARATOR}][^{SEPARATOR}]")
     if has_items.sum() > len(known) * SHARE_OF_LISTS:

@@ -59,7 +59,8 @@ def _times(column: ColumnInfo) -> tuple[str, list[dt.datetime]] | None:
         return times_of(column)
     values = [column.minimum, column.maximum, *column.examples]
     try:
-        times = [dt.datetime.fromisoformat(str(value)) for value in values if value is not None]
+        texts = [str(value).removesuffix(" UTC") for value in values if value is not None]
+        times = [dt.datetime.fromisoformat(text) for text in texts]
     except ValueError:
         return None
     return ("", [time.replace(tzinfo=None) for time in times]) if times else None

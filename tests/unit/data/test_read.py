@@ -224,3 +224,18 @@ def test_columns_of_a_text_file_are_what_their_values_say(tmp_path):
     assert (columns["seen"].minimum, columns["seen"].maximum) == (5, 9)
     assert (columns["day"].minimum, columns["day"].num_unique) == ("2022-04-30", 3)
     assert (columns["nothing"].num_unique, columns["nothing"].num_null) == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("last", "kind"),
+    [
+        ("2022-04-30 10:00:00+01:00", "date"),
+        ("2022-04-30T10:00:00.25+0100", "date"),
+        ("2022-04-30 10:00:00 UTC", "date"),
+        ("2022-02-30", "string"),
+        ("2022-04-30 ok", "string"),
+    ],
+)
+def test_text_is_a_date_where_it_can_be_read_as_a_time(tmp_path, last, kind):
+    pl.DataFrame({"t": ["2022-04-25", last]}).write_csv(tmp_path / "a.csv")
+    assert described(tmp_path / "a.csv")["t"].kind == kind

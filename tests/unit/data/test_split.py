@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 from support.data_spec import make_spec
 
+from automtl.data.batch import Batch
 from automtl.data.split import split_column, split_frame
-from automtl.data.times import Cuts
+from automtl.data.times import Cuts, TimeCounts
 from automtl.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("loops")
@@ -72,6 +73,9 @@ def test_by_time_the_latest_rows_are_test_and_one_time_is_never_cut():
         ["9", "10", "11"],
         ["9.5", "10", "11"],
         ["2022-04-09", "2022-04-10T00:00:01", "2022-04-10 01:00:00Z"],
+        ["2022-04-10 01:00:00+02:00", "2022-04-10T00:00:00+00:30", "2022-04-10 00:00:00 UTC"],
+        ["2022-04-10 09:00:00.123+0800", "2022-04-10 01:00:00.124", "2022-04-10 01:00:01+00"],
+        pl.Series(["9", "10", "11"]).cast(pl.Categorical),
         pl.Series([9, 10, 11]).cast(pl.Date),
     ],
 )
@@ -97,13 +101,43 @@ def test_a_limit_may_be_beyond_what_the_integers_of_a_batch_can_be(dtype):
     ("times", "message"),
     [
         ([1, None, 3], "column 't': 1 rows have no time"),
-        (["05/13/2022", "05/14/2022"], "'05/13/2022' is neither a number nor a date like 2022"),
+        (["1", "NaN", "NA", "-nan", "", "3"], "column 't': 4 rows have no time"),
+        (["2022-04-25", "nan", "2022-04-26"], "column 't': 1 rows have no time"),
+        (["05/13/2022", "05/14/2022"], r"'t', row 0 .*: '05/13/2022' is neither a number nor a d"),
+        (["1", "3", "xx", "2", "xx"], r"row 2 .*: 'xx' is neither a number nor a date; write"),
+        (["2022-02-28", "2022-02-30"], r"row 1 .*: '2022-02-30' is neither a number nor a date"),
+        (["1", "2", "inf"], r"row 2 .*: 'inf' is neither a number nor a date"),
+        ([1.0, 2.0, float("inf")], r"row 2 .*: inf is no time; write a number"),
+        (["2022", "2022-04-25"], r"row 1 .*: '2022-04-25' is a date, but '2022' before it is a n"),
+        (["2022-04-25", "2022"], r"row 1 .*: '2022' is a number, but '2022-04-25' before it is a"),
+        ([[1], [2]], "holds List.*; a time is a number, a date, or text of either"),
         ([1, 1, 2], "no train rows.*too few different values"),
     ],
 )
 def test_times_that_cannot_be_cut(times, message):
     with pytest.raises(DataError, match=message):
         split_frame(pl.DataFrame({"t": times}), split_of(time="t", valid=0.3, test=0.3))
+
+
+def test_numbers_and_dates_do_not_mix_over_batches():
+    """A text file's batch may come as numbers where all of it was written as such."""
+    dates, numbers = pl.DataFrame({"t": ["2022-04-25"]}), pl.DataFrame({"t": [7]})
+    for first, second in [(dates, numbers), (numbers, dates)]:
+        times = TimeCounts("t")
+        times.add(Batch(first))
+        with pytest.raises(DataError, match=r"row 0 .* before it is a"):
+            times.add(Batch(second))
+
+
+def test_a_gap_before_the_cut_of_text():
+    """It is as long as that of the dates that the text means."""
+    text = [f"2022-04-{day:02} 00:00:00+01:00" for day in range(1, 11)]
+    split = split_of(time="t", valid=0.2, test=0.2, gap="1d")
+    dates = pl.Series(text).str.to_datetime("%Y-%m-%d %H:%M:%S%z")
+    for times in (text, dates):
+        rows = split_frame(pl.DataFrame({"t": times}), split)
+        sizes = {side: len(indices) for side, indices in rows.items()}
+        assert sizes == {"train": 5, "valid": 1, "test": 2}
 
 
 def test_by_group_a_group_has_one_side_whatever_the_file_and_the_other_rows():

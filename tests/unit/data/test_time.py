@@ -16,6 +16,7 @@ from support.data_spec import make_spec
 from automtl.data.batch import Batch
 from automtl.data.encode import Encoder
 from automtl.data.fit import Gathered, fit_encoder
+from automtl.data.instants import text_instants
 from automtl.data.split import TRAIN
 from automtl.errors import DataError
 
@@ -77,6 +78,27 @@ def test_the_same_times_have_the_same_ids_however_they_are_written(moments, zone
     ]
     for way in ways:
         assert ids(way, zone=zone) == rows, way
+
+
+WRITTEN = (
+    "2022-04-25", "2022-04-25 18:30", "2022-04-25 18:30:00", "2022-04-25T18:30:00.5",
+    "2022-04-25 18:30:00Z", "2022-04-25 18:30:00 UTC", "2022-04-25T18:30:00.123-03:30",
+    "2022-04-25 18:30:00+0800", "2022-04-25 18:30:00+08", "2022-04-31", "2022-04-25 25:00:00", "x",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_text_means_the_same_alone_and_beside_what_is_written_otherwise(text):
+    """A column that is written alike is read without taking it apart."""
+    together = text_instants(pl.Series(WRITTEN))[WRITTEN.index(text)]
+    assert text_instants(pl.Series([text, None])).to_list() == [together, None]
+    try:
+        moment = dt.datetime.fromisoformat(text.replace(" UTC", "Z"))
+    except ValueError:
+        assert together is None
+    else:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        assert together == round(moment.timestamp() * 1_000_000)
 
 
 @settings(deadline=None, max_examples=60)
