@@ -259,7 +259,8 @@ def source_frame(spec: Spec) -> pl.DataFrame:
 def raw_columns(spec: Spec, names: Sequence[str], *, frame: Any = None) -> pl.DataFrame:
     """Columns of the source as they are, which the spec need not name, in the order of its rows;
     DataError names those that are not there. `frame` takes the place of the spec's files."""
-    source = open_source(spec) if frame is None else frame_source(frame, spec.data.where)
+    where = spec.data.where
+    source = open_source(spec) if frame is None else frame_source(frame, where, names)
     parts = [batch.frame(names) for batch in source.batches(names)]
     if parts:
         return pl.concat(parts, how="vertical_relaxed")

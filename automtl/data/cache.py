@@ -160,7 +160,7 @@ def open_data(
     Raises DataError when the rows cannot be used as the spec says (see `build.py`), when a file
     changes while it is read, or when the cache cannot be written; nothing half-written stays.
     """
-    source = None if frame is None else _source_of(frame, spec.data.where)
+    source = None if frame is None else _source_of(frame, spec)
     key = _key(spec, source, trained_on)
     directory = cache_root(spec.cache_dir()) / key
     if (found := _load_or_none(directory)) is not None:
@@ -200,10 +200,12 @@ def _filled_aside(directory: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _source_of(frame: Any, where: str | None) -> Source:
-    from automtl.data.source import frame_source  # polars: only who has a frame pays for it
+def _source_of(frame: Any, spec: Spec) -> Source:
+    # they import polars: only who has a frame pays for it
+    from automtl.data.build import source_columns
+    from automtl.data.source import frame_source
 
-    return frame_source(frame, where)
+    return frame_source(frame, spec.data.where, source_columns(spec))
 
 
 def _free_bytes(root: Path) -> str:

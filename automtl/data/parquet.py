@@ -27,6 +27,7 @@ __all__ = [
     "parquet_list_widths",
     "parquet_names",
     "parquet_num_rows",
+    "parquet_schema",
     "unreadable",
 ]
 
@@ -35,16 +36,20 @@ Filter = Callable[[pa.Schema], Any]  # a pyarrow expression, or None
 ERRORS = (OSError, ValueError, KeyError, OverflowError, MemoryError, NotImplementedError)
 
 
-def parquet_names(file: Place) -> list[str]:
-    """The names of its columns, from its footer."""
+def parquet_schema(file: Place) -> pa.Schema:
+    """Its columns and their types, from its footer."""
     with _opened(file) as opened:
-        return list(opened.schema_arrow.names)
+        return opened.schema_arrow
+
+
+def parquet_names(file: Place) -> list[str]:
+    """The names of its columns."""
+    return list(parquet_schema(file).names)
 
 
 def parquet_list_widths(file: Place) -> dict[str, int]:
-    """Of each column of lists of one length that length, from its footer."""
-    with _opened(file) as opened:
-        widths = {field.name: list_width(field.type) for field in opened.schema_arrow}
+    """Of each column of lists of one length that length."""
+    widths = {field.name: list_width(field.type) for field in parquet_schema(file)}
     return {name: width for name, width in widths.items() if width is not None}
 
 

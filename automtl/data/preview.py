@@ -1,7 +1,8 @@
 """Some rows of files that nobody has described yet: small files whole, of large ones parts.
 
 Of a large Parquet file NUM_RUNS runs of rows from all over it are read, of a large text file as
-many pieces; of a large compressed text file, or one at a URL, the beginning.
+many pieces; of a large compressed text file, one at a URL, or a Parquet file with a time zone that
+polars does not know, the beginning.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import polars as pl
 from automtl.data.delimited import UTF8
 from automtl.data.files import Place, partition, size_of
 from automtl.data.header import SEPARATORS, column_names, separator
+from automtl.data.parquet import parquet_schema
 from automtl.data.paths import data_files
 from automtl.data.read import read_frame
 from automtl.data.source import FileSource
 from automtl.data.spread import spread
+from automtl.data.zones import has_unknown_zone
 
 __all__ = ["Preview", "preview"]
 
@@ -72,8 +75,9 @@ def _part(file: Place, max_rows: int, encoding: str) -> pl.DataFrame:
     """Rows from all over one file, where there is a way into its middle; else its first."""
     if isinstance(file, Path) and not partition(file):
         if separator(file) is None:
-            return _runs(file, max_rows)
-        if (
+            if not has_unknown_zone(parquet_schema(file)):  # of which polars can make nothing
+                return _runs(file, max_rows)
+        elif (
             file.suffix.lower() in SEPARATORS and encoding == UTF8
         ):  # letters may be of several bytes
             return _pieces(file, SEPARATORS[file.suffix.lower()], max_rows)

@@ -21,6 +21,7 @@ from automtl.data.frames import as_polars
 from automtl.data.header import own_columns, separator
 from automtl.data.parquet import parquet_batches, parquet_num_rows
 from automtl.data.where import Where
+from automtl.data.zones import in_known_zones
 from automtl.errors import DataError
 
 __all__ = ["BATCH_ROWS", "FileSource", "FrameSource", "KeptSource", "Source", "frame_source"]
@@ -177,7 +178,9 @@ class FileSource:
         if (text := separator(file)) is None:
             where = None if self._where is None else self._where.filter
             batch_rows = _batch_rows(columns)
-            yield from parquet_batches(file, columns, batch_rows=batch_rows, where=where)
+            coming = parquet_batches(file, columns, batch_rows=batch_rows, where=where)
+            for rows, first_row, share in coming:
+                yield in_known_zones(rows), first_row, share
             return
         first_row = 0
         for rows, share in delimited_batches(file, text, columns, encoding=self._encoding):
@@ -227,11 +230,13 @@ class KeptSource:
         self.num_all = seen if num_rows is None else num_rows
 
 
-def frame_source(frame: Any, where: str | None) -> Source:
+def frame_source(frame: Any, where: str | None, columns: Sequence[str]) -> Source:
     """The rows of a polars or pandas frame, or of whatever hands out Arrow data, of which `where`
-    is true. Raises DataError for what is no table."""
-    source = FrameSource(as_polars(frame), "the frame")
-    return source if where is None else KeptSource(source, Where(where))
+    is true. Raises DataError for what is no table, or where one of `columns` cannot be read."""
+    kept = None if where is None else Where(where)
+    wanted = [*columns, *(kept.columns if kept is not None else ())]
+    source = FrameSource(as_polars(frame, wanted), "the frame")
+    return source if kept is None else KeptSource(source, kept)
 
 
 def polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:

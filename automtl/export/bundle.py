@@ -100,7 +100,7 @@ class Bundle:
 
     def encode(self, frame: Any) -> Inputs:
         """The first half of `predict`: raw rows as the model reads them."""
-        rows = as_polars(frame)
+        rows = as_polars(frame, self.encoder.columns)
         try:
             check_columns(self.encoder.columns, rows.columns, source="rows to score")
         except DataError as error:

@@ -301,6 +301,10 @@ def test_a_frame_takes_the_place_of_files_and_its_content_is_its_name(spec):
         np.testing.assert_array_equal(data.source_rows("test"), from_file.source_rows("test"))
     assert open_data(spec, frame=rows()).directory == opened[0].directory
     assert open_data(spec, frame=rows(56)).directory != opened[0].directory
+    extra = rows().to_pandas().assign(other=[1, *["x"] * 59])
+    assert dict(open_data(spec, frame=extra).num_rows) == dict(from_file.num_rows)
+    with pytest.raises(DataError, match="column 'user' of the frame cannot be read as one type"):
+        open_data(spec, frame=extra.assign(user=extra["other"]))
     with pytest.raises(DataError, match="data: object is no table"):
         open_data(spec, frame=object())
 

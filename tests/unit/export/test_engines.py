@@ -141,6 +141,8 @@ def test_frames_of_pandas_and_arrow_give_the_same_scores(bundle, rows):
     expected = bundle.predict(rows)
     for table in (rows.to_pandas(), rows.to_arrow(), rows.lazy()):
         assert_frame_equal(bundle.predict(table), expected)
+    of_several_types = [1, *["x"] * (rows.height - 1)]  # in a column that no model reads
+    assert_frame_equal(bundle.predict(rows.to_pandas().assign(other=of_several_types)), expected)
     with pytest.raises(DataError, match="int is no table"):
         bundle.predict(7)
 
