@@ -135,7 +135,8 @@ def number_array(values: pl.Series, *, hint: str) -> npt.NDArray[np.float64]:
 def plain(values: pl.Series) -> pl.Series:
     """The column as integers, floats, booleans or text, with null for missing.
 
-    Raises DataError for what is no single value: lists, structs, bytes, objects.
+    Raises DataError for what is no single value (lists, structs, bytes, objects), and for lengths
+    of time, which have no text.
     """
     dtype = values.dtype
     if dtype.is_float():
@@ -148,6 +149,12 @@ def plain(values: pl.Series) -> pl.Series:
         rule = (
             f"holds {dtype}, a category is needed (text, integers, booleans or floats); a list of"
             " ids belongs under `sequence`"
+        )
+        raise ColumnError([Wrong(f"column {values.name!r}", rule)])
+    if dtype == pl.Duration:
+        rule = (
+            f"holds {dtype}, a category is needed (text, integers, booleans or floats); write the"
+            " lengths of time as numbers, such as seconds, which belong under `numeric`"
         )
         raise ColumnError([Wrong(f"column {values.name!r}", rule)])
     return plain(values.cast(pl.String))

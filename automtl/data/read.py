@@ -109,9 +109,9 @@ def _kind(dtype: pl.DataType) -> Kind | None:
         return "float"
     if dtype == pl.Boolean:
         return "bool"
-    if dtype.is_temporal():
+    if dtype == pl.Date or isinstance(dtype, pl.Datetime):
         return "date"
-    is_text = dtype in (pl.String, pl.Null) or isinstance(dtype, pl.Categorical | pl.Enum)
+    is_text = dtype in (pl.String, pl.Null, pl.Time) or isinstance(dtype, pl.Categorical | pl.Enum)
     return "string" if is_text else None
 
 

@@ -1,5 +1,6 @@
 """What raw values become: ids, scaled numbers, labels; and that a saved encoder does the same."""
 
+import datetime as dt
 import math
 import re
 from statistics import fmean, pstdev
@@ -19,6 +20,7 @@ from automtl.errors import DataError
 pytestmark = pytest.mark.usefixtures("loops")
 
 CLICK = {"click": {"label": "click"}}
+DAY = dt.timedelta(days=1)
 
 
 def fit(frame, *, tasks=None, **data):
@@ -185,6 +187,8 @@ def test_a_constant_column_and_an_absurd_value_stay_finite():
         ("numeric", ["1", "two"], "column 'x', row 1 (counted from 0): 'two' is not a number"),
         ("numeric", [[1], [2]], "column 'x': holds List(Int64), a number is needed"),
         ("categorical", [[1], [2]], "column 'x': holds List(Int64), a category is needed"),
+        ("categorical", [DAY, DAY], "column 'x': holds Duration(time_unit='us'), a category is n"),
+        ("sequence", [[DAY], [DAY]], "column 'x': holds Duration(time_unit='us'), a category is n"),
         ("categorical", [b"1", b"2"], "column 'x': holds Binary, a category is needed"),
         ("sequence", [1, 2], "column 'x': holds Int64, a sequence must be a list"),
         ("sequence", [[[1]], [[2]]], "column 'x': holds List(Int64), a category is needed"),

@@ -174,7 +174,12 @@ def described(path):
 
 def test_columns_of_a_parquet_file_are_what_the_file_says(tmp_path):
     odd = TYPED.with_columns(
-        pl.col("day").str.to_date(), blob=pl.lit(b"x"), struct=pl.struct("user"), deep=[[[1]]] * 4
+        pl.col("day").str.to_date(),
+        clock=pl.time(18, 30),
+        length=pl.duration(days=1),
+        blob=pl.lit(b"x"),
+        struct=pl.struct("user"),
+        deep=[[[1]]] * 4,
     )
     odd.write_parquet(tmp_path / "a.parquet")
     columns = described(tmp_path / "a.parquet")
@@ -186,6 +191,7 @@ def test_columns_of_a_parquet_file_are_what_the_file_says(tmp_path):
         "day": "date",
         "seen": "list",
         "nothing": "string",
+        "clock": "string",
     }
     assert columns["user"] == ColumnInfo(
         name="user",
