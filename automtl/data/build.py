@@ -101,7 +101,7 @@ def encode_rows(
         for batch in _reported(passes.batches(), "reading", report):
             [side_N] = batch.checked([partial(splitter.sides, batch)])
             gathered.add(batch, side_N)
-        _check_any(gathered.num_read, spec)
+        _check_any(gathered.num_read, spec, source)
         check_split(spec.data.split, gathered.num_rows)
         gathered.check_labels()
         encoder = gathered.encoder()
@@ -207,15 +207,13 @@ def _survey(source: Source, passes: Passes, spec: Spec, report: Report) -> Split
         for batch in _reported(passes.column(first), "counting rows", report):
             num_rows = batch.start + batch.height
     if num_rows == 0:
-        _check_any(0, spec)
+        _check_any(0, spec, source)
     return make_splitter(split, num_rows=num_rows, times=times)
 
 
-def _check_any(num_read: int, spec: Spec) -> None:
+def _check_any(num_read: int, spec: Spec, source: Source) -> None:
     if not num_read:
-        place = spec.data.path
-        if spec.data.generate is not None:
-            place = f"data.generate {spec.data.generate.name}"
+        place = source.place or spec.data.path
         kept = f" of which {spec.data.where!r} is true" if spec.data.where else ""
         raise DataError(f"{place}: has no rows{kept}; a search needs train and valid rows")
 
@@ -251,8 +249,9 @@ def source_columns(spec: Spec) -> list[str]:
 
 def source_frame(spec: Spec) -> pl.DataFrame:
     """The raw rows of `spec`, only the columns that it names; raises DataError if it has none."""
-    frame = raw_columns(spec, source_columns(spec))
-    _check_any(frame.height, spec)
+    source = open_source(spec)
+    frame = _all_rows(source, source_columns(spec))
+    _check_any(frame.height, spec, source)
     return frame
 
 
@@ -261,6 +260,10 @@ def raw_columns(spec: Spec, names: Sequence[str], *, frame: Any = None) -> pl.Da
     DataError names those that are not there. `frame` takes the place of the spec's files."""
     where = spec.data.where
     source = open_source(spec) if frame is None else frame_source(frame, where, names)
+    return _all_rows(source, names)
+
+
+def _all_rows(source: Source, names: Sequence[str]) -> pl.DataFrame:
     parts = [batch.frame(names) for batch in source.batches(names)]
     if parts:
         return pl.concat(parts, how="vertical_relaxed")

@@ -32,7 +32,13 @@ BATCH_VALUES = 1 << 22  # of wide rows there are fewer in a batch, for what is h
 
 
 class Source(Protocol):
-    """Rows that can be read again and again, in the same order."""
+    """Rows that can be read again and again, in the same order.
+
+    `place` is how errors call all of them, None: by what the spec says of its files.
+    """
+
+    @property
+    def place(self) -> str | None: ...
 
     @property
     def pays_to_spool(self) -> bool:
@@ -62,7 +68,7 @@ class FrameSource:
     pays_to_spool, is_columnar = False, True
 
     def __init__(self, frame: pl.DataFrame, place: str) -> None:
-        self._frame, self._place = frame, place
+        self._frame, self.place = frame, place
 
     @property
     def is_large(self) -> bool:
@@ -80,7 +86,7 @@ class FrameSource:
         return self._frame.height
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
-        check_columns(columns, self._frame.columns, source=self._place)
+        check_columns(columns, self._frame.columns, source=self.place)
         rows, height = self._frame.select(columns), self._frame.height
         batch_rows = _batch_rows(columns)
         for start in range(0, height, batch_rows):
@@ -106,7 +112,7 @@ class FileSource:
     nothing to tell; see `KeptSource` for the rest.
     """
 
-    pays_to_spool = True
+    pays_to_spool, place = True, None
 
     def __init__(
         self, files: Sequence[Place], *, encoding: str = UTF8, where: Where | None = None
@@ -207,7 +213,7 @@ class KeptSource:
     """
 
     def __init__(self, source: Source, where: Where) -> None:
-        self._source, self._where = source, where
+        self._source, self._where, self.place = source, where, source.place
         self.pays_to_spool, self.is_columnar = source.pays_to_spool, source.is_columnar
         self.is_large = source.is_large
         self.num_all = 0

@@ -305,6 +305,8 @@ def test_a_frame_takes_the_place_of_files_and_its_content_is_its_name(spec):
     assert dict(open_data(spec, frame=extra).num_rows) == dict(from_file.num_rows)
     with pytest.raises(DataError, match="column 'user' of the frame cannot be read as one type"):
         open_data(spec, frame=extra.assign(user=extra["other"]))
+    with pytest.raises(DataError, match=r"^the frame: has no rows; a search needs"):
+        open_data(spec, frame=rows().clear())
     with pytest.raises(DataError, match="data: object is no table"):
         open_data(spec, frame=object())
 
