@@ -136,11 +136,11 @@ class TimeCounts:
 
     def _add_numbers(self, values: pl.Series) -> None:
         """Numbers may be what other batches hold as text."""
-        if self._first is None and (known := values.drop_nulls().head(1)).len():
-            self._first = (False, known[0])
-        elif self._text_of == "date":
-            assert self._first is not None
-            row = row_of(values.is_not_null())
+        if values.null_count() == len(values):
+            return
+        row = row_of(values.is_not_null())
+        self._first = self._first or (False, values[row])
+        if self._first[0]:
             self._fail(_of_both(values[row], self._first[1], is_date=False), row)
 
     def _check_kind(self, coded: Coded, places_T: npt.NDArray[Any], is_date: pl.Series) -> None:

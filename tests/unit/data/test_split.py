@@ -122,9 +122,11 @@ def test_times_that_cannot_be_cut(times, message):
 def test_numbers_and_dates_do_not_mix_over_batches():
     """A text file's batch may come as numbers where all of it was written as such."""
     dates, numbers = pl.DataFrame({"t": ["2022-04-25"]}), pl.DataFrame({"t": [7]})
+    none = pl.DataFrame({"t": [None]}, schema={"t": pl.Float64})
     for first, second in [(dates, numbers), (numbers, dates)]:
         times = TimeCounts("t")
-        times.add(Batch(first))
+        for batch in (none, first, none):
+            times.add(Batch(batch))
         with pytest.raises(DataError, match=r"row 0 .* before it is a"):
             times.add(Batch(second))
 
