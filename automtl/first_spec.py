@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,10 @@ from automtl.config import TaskSchema
 from automtl.data.files import is_url
 from automtl.errors import RunError, UserError
 from automtl.files import written_whole
-from automtl.spec.column_info import is_binary
+from automtl.spec.column_info import is_event
 from automtl.spec.data_scalars import UTF8, Encoding
 from automtl.spec.guess import Guess, guess, without
+from automtl.spec.guess_labels import label_of
 from automtl.spec.problems import BadValueError
 from automtl.spec.template import TEMPLATES, init_spec, template
 
@@ -72,7 +73,8 @@ def _over(data: str | Path, path: Path, encoding: str) -> tuple[str, bool]:
             " ...); write a line of names above it"
         )
     columns = describe_columns(rows.frame, is_text=rows.is_text)
-    found = guess(columns, _together(rows.frame, [one.name for one in columns if is_binary(one)]))
+    labels = {one.name: text for one in columns if is_event(one) and (text := label_of(one))}
+    found = guess(columns, _together(rows.frame, labels))
     found = without(found, _leaks(rows.frame, found))
     name = PurePosixPath(data).name.split(".")[0]
     content = init_spec(found, _place(data, path), name, seen=rows.seen, encoding=encoding)
@@ -95,18 +97,24 @@ def has_header(names: Sequence[str]) -> bool:
     return bool(words) and len(values) <= MANY_VALUES * len(names)
 
 
-def _together(frame: pl.DataFrame, names: Sequence[str]) -> dict[tuple[str, str], int]:
-    """In how many rows two columns of 0 and 1 are both 1; of a column with itself: in how many it
-    is."""
+def _together(frame: pl.DataFrame, labels: Mapping[str, str]) -> dict[tuple[str, str], int]:
+    """In how many rows the `labels` of two columns are both 1; of a column with itself: in how
+    many it is."""
     import numpy as np
 
+    from automtl.data.batch import Batch
+    from automtl.data.evaluate import label_values
     from automtl.doctor.raw_leaks import numbers
 
-    is_one = {name: np.flatnonzero(numbers(frame[name]) == 1) for name in names}
+    rows = Batch(frame)
+    is_one = {
+        name: np.flatnonzero(numbers(label_values(rows, label)) == 1)
+        for name, label in labels.items()
+    }
     return {
         (left, right): len(np.intersect1d(is_one[left], is_one[right], assume_unique=True))
-        for left in names
-        for right in names
+        for left in labels
+        for right in labels
     }
 
 

@@ -21,10 +21,12 @@ __all__ = [
     "ColumnInfo",
     "has_word",
     "is_binary",
+    "is_event",
     "is_id_name",
     "is_number",
     "is_time_name",
     "words_of",
+    "yes_of",
 ]
 
 CLICK = ("click", "clicks", "clicked", "clk", "ctr")
@@ -40,6 +42,7 @@ EVENTS = (
 AMOUNTS = (
     "rating", "ratings", "stars", "score", "spend", "revenue", "amount", "target", "label", "y",
 )  # fmt: skip
+YES_AND_NO = (("yes", "no"), ("y", "n"), ("true", "false"), ("t", "f"))
 MEASURED = (
     "play_time", "watch_time", "watch_ratio", "play_ratio", "dwell", "stay", "finish", "complete",
     "completion", "revenue", "spend",
@@ -112,6 +115,25 @@ def is_binary(column: ColumnInfo) -> bool:
     is_numeric = column.kind in ("int", "float")
     values = {value for value in column.examples if value is not None}
     return is_numeric and column.minimum == 0 and column.maximum == 1 and values <= {0, 1}
+
+
+def yes_of(column: ColumnInfo) -> str | int | None:
+    """Of a column of two values that stand for yes and no (`Y` and `N`, 1 and -1), the one for
+    yes as it is written; None of another."""
+    if column.num_unique != 2 or len(column.examples) != 2:
+        return None
+    if column.kind in ("int", "float"):
+        return 1 if set(column.examples) == {-1, 1} else None
+    if column.kind != "string":
+        return None
+    written = {str(value).lower(): str(value) for value in column.examples}
+    yes = (yes for yes, no in YES_AND_NO if written.keys() == {yes, no})
+    return next((written[one] for one in yes), None)
+
+
+def is_event(column: ColumnInfo) -> bool:
+    """Whether each of its values says that something did happen, or did not."""
+    return is_binary(column) or yes_of(column) is not None
 
 
 def is_number(value: object) -> bool:

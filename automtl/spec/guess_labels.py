@@ -1,8 +1,9 @@
 """Which columns are labels, and which label implies which.
 
-A label is a column of 0 and 1 named after an event. A number is one only by its name: without it,
-a quantity, an id or a time looks the same. Which of two labels can only follow the other is told by
-the rows: of those with the second nearly all have the first, which is more frequent.
+A label is a column of 0 and 1, or of yes and no in other words, named after an event. A number is
+one only by its name: without it, a quantity, an id or a time looks the same. Which of two labels
+can only follow the other is told by the rows: of those with the second nearly all have the first,
+which is more frequent.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from automtl.spec.column_info import (
     ColumnInfo,
     has_word,
     is_binary,
+    is_event,
     is_id_name,
     is_number,
     is_time_name,
+    yes_of,
 )
 
-__all__ = ["TaskGuess", "Together", "guess_tasks", "label_columns"]
+__all__ = ["TaskGuess", "Together", "guess_tasks", "label_columns", "label_of"]
 
 Together = Mapping[tuple[str, str], int]  # rows in which both labels are 1; (a, a): in which a is
 MAX_TASKS = 3
@@ -57,7 +60,7 @@ class TaskGuess:
 def label_columns(columns: Sequence[ColumnInfo]) -> list[ColumnInfo]:
     """Clicks first, then what follows a click, then other events, each in the file's order; where
     there is none, one column that may be meant; none where no column may."""
-    binary = [column for column in columns if is_binary(column)]
+    binary = [column for column in columns if is_event(column) and label_of(column) is not None]
     named = [
         column
         for words in (CLICK, FUNNEL, EVENTS)
@@ -72,10 +75,22 @@ def label_columns(columns: Sequence[ColumnInfo]) -> list[ColumnInfo]:
     amounts = [column for column in others if column.kind in ("int", "float")]
     if rated := [column for column in amounts if has_word(column, AMOUNTS)]:
         return rated[:1]
-    if flags := [column for column in others if is_binary(column)]:
+    events = [column for column in others if is_event(column) and label_of(column) is not None]
+    if flags := [column for column in others if is_binary(column)] or events:
         # without names a label stands at one of the ends
         return flags[:1] if flags[0] is columns[0] else flags[-1:]
     return [column for column in amounts if has_word(column, MEASURED)][:1]
+
+
+def label_of(column: ColumnInfo) -> str | None:
+    """The `label` of a task that is to predict the column: of words or -1 and 1, whether it holds
+    the one for yes. None for a name that no expression can have."""
+    yes = yes_of(column)
+    if yes is None:
+        return column.name
+    text = column_text(column.name)
+    value = yes if isinstance(yes, int) else f"'{yes}'"
+    return None if text is None else f"{text} == {value}"
 
 
 def _is_id_or_time(column: ColumnInfo) -> bool:
@@ -95,7 +110,7 @@ def guess_tasks(
     chosen: list[ColumnInfo] = []
     for column in labels:
         count = together.get((column.name, column.name), MIN_POSITIVES)
-        if is_binary(column) and count < MIN_POSITIVES and len(labels) > 1:
+        if is_event(column) and count < MIN_POSITIVES and len(labels) > 1:
             left_out[column.name] = f"{count} positives"
         elif len(chosen) == MAX_TASKS:
             left_out[column.name] = ""
@@ -110,8 +125,8 @@ def guess_tasks(
         _liked(column, names[column.name])
         or TaskGuess(
             name=names[column.name],
-            label=column.name,
-            is_binary=is_binary(column),
+            label=label_of(column) or column.name,
+            is_binary=is_event(column),
             given=names.get(given[column.name][0]),
             rate=_rate(column, together),
             why=given[column.name][1],
@@ -161,12 +176,12 @@ def _condition(
     column: ColumnInfo, chosen: Sequence[ColumnInfo], together: Together
 ) -> tuple[str, str]:
     """(The label that this one implies, the nearest of several, or ""; what the rows say)."""
-    if not is_binary(column):
+    if not is_event(column):
         return "", ""
     positives = together.get((column.name, column.name))
     if positives is None:
         click = chosen[0]
-        follows = has_word(click, CLICK) and is_binary(click) and has_word(column, FUNNEL)
+        follows = has_word(click, CLICK) and is_event(click) and has_word(column, FUNNEL)
         return (click.name, "") if follows and column is not click else ("", "")
     implied: dict[str, int] = {}
     nearly: dict[str, int] = {}
@@ -180,7 +195,9 @@ def _condition(
         return "", _not_implied(column, nearly, together)
     nearest = min(implied, key=lambda name: implied[name])
     both = together[column.name, nearest]
-    return nearest, f"{both:,} of its {positives:,} positives have {nearest} = 1"
+    label = next(label_of(one) for one in chosen if one.name == nearest)
+    happened = f"{nearest} = 1" if label == nearest else label
+    return nearest, f"{both:,} of its {positives:,} positives have {happened}"
 
 
 def _not_implied(column: ColumnInfo, others: Mapping[str, int], together: Together) -> str:

@@ -42,7 +42,8 @@ data:
 NO_TASKS = """\
 tasks: {}
   # no column looks like a label: by its name none is an event (click, buy, like), a rating, an
-  # amount or a watch time, and none but ids and times holds 0 and 1. Write here, in place of {}:
+  # amount or a watch time, and none but ids and times holds 0 and 1, yes and no, or -1 and 1.
+  # Write here, in place of {}:
   #   NAME: {label: COLUMN}  # a column of 0 and 1
   #   NAME: {label: "COLUMN >= 4"}  # or computed, of any columns
   #   NAME: {label: COLUMN, type: regression}  # a number

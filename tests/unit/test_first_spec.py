@@ -145,6 +145,27 @@ def test_a_label_between_times_and_ids_is_found(tmp_path, column, task):
     assert [(name, one.label) for name, one in spec.tasks.items()] == [task]
 
 
+def test_labels_of_yes_and_no_are_read_as_such_and_no_features(tmp_path):
+    rng = np.random.default_rng(0)
+    click = rng.random(3000) < 0.3
+    buy = click & (rng.random(3000) < 0.3)
+    frame = pl.DataFrame(
+        {
+            "user_id": rng.integers(0, 50, 3000),
+            "price": rng.random(3000),
+            "click": np.where(click, "Y", "N"),
+            "buy": np.where(buy, 1, -1),
+        }
+    )
+    frame.write_csv(tmp_path / "rows.csv")
+    assert write_spec(tmp_path / "spec.yaml", data=tmp_path / "rows.csv", named=None)
+    spec = load_spec(tmp_path / "spec.yaml")
+    labels = {name: (task.label, task.given) for name, task in spec.tasks.items()}
+    assert labels == {"click": ("click == 'Y'", None), "buy": ("buy == 1", "click")}
+    assert spec.data.feature_columns == ("user_id", "price")
+    assert "positives have click == 'Y'" in (tmp_path / "spec.yaml").read_text()
+
+
 def test_the_command_says_what_is_missing(tmp_path, capsys):
     (tmp_path / "rows.csv").write_text(TIMES_AND_IDS)
     path = tmp_path / "spec.yaml"

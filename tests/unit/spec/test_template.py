@@ -133,6 +133,33 @@ def test_what_is_no_label_by_its_name_is_none(other):
     assert (found.tasks, found.more_labels) == ((), {})
 
 
+@pytest.mark.parametrize("event", ["click", "is-click"])
+@pytest.mark.parametrize(
+    ("kind", "values", "yes"),
+    [
+        ("string", ("N", "Y"), "'Y'"),
+        ("string", ("yes", "no"), "'yes'"),
+        ("string", ("FALSE", "TRUE"), "'TRUE'"),
+        ("string", ("f", "t"), "'t'"),
+        ("int", (-1, 1), "1"),
+        ("float", (1.0, -1.0), "1"),
+    ],
+)
+def test_an_event_of_yes_and_no_is_a_label_and_no_feature(event, kind, values, yes):
+    two = column(event, kind, num_unique=2, minimum=-1, maximum=1, examples=values)
+    found = guess([column("user_id"), two, label("buy")])
+    written = event if event == "click" else f"[{event}]"
+    labels = [(task.label, task.is_binary) for task in found.tasks]
+    assert labels == [(f"{written} == {yes}", True), ("buy", True)]
+    assert found.categorical == ("user_id",)
+
+
+@pytest.mark.parametrize("values", [("Y", "no"), ("yes", "maybe"), ("a", "b")])
+def test_two_other_words_are_not_taken_for_yes_and_no(values):
+    found = guess([column("user_id"), column("x", "string", num_unique=2, examples=values)])
+    assert found.tasks == ()
+
+
 def test_no_feature_is_an_error():
     with pytest.raises(UserError, match="no column is left"):
         guess([label("click"), column("play_time")])
