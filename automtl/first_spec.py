@@ -63,8 +63,10 @@ def write_spec(
 def _over(data: str | Path, path: Path, encoding: str) -> tuple[str, bool]:
     """The text of the spec, and whether a task was found."""
     # polars: only who reads a file pays for it
+    import polars as pl
+
     from automtl.data.preview import preview
-    from automtl.data.read import describe_columns
+    from automtl.data.read import describe_columns, missing_texts
 
     rows = preview(data, encoding=encoding)
     if rows.is_text and not has_header(rows.frame.columns):
@@ -72,12 +74,18 @@ def _over(data: str | Path, path: Path, encoding: str) -> tuple[str, bool]:
             f"{data}: its first line holds values, not names ({', '.join(rows.frame.columns[:4])},"
             " ...); write a line of names above it"
         )
-    columns = describe_columns(rows.frame, is_text=rows.is_text)
+    missing = missing_texts(rows.frame) if rows.is_text else {}
+    frame = rows.frame
+    if missing:
+        frame = frame.with_columns(pl.col(pl.String).replace(dict.fromkeys(missing)))
+    columns = describe_columns(frame, is_text=rows.is_text)
     labels = {one.name: text for one in columns if is_event(one) and (text := label_of(one))}
-    found = guess(columns, _together(rows.frame, labels))
-    found = without(found, _leaks(rows.frame, found))
+    found = guess(columns, _together(frame, labels))
+    found = without(found, _leaks(frame, found))
     name = PurePosixPath(data).name.split(".")[0]
-    content = init_spec(found, _place(data, path), name, seen=rows.seen, encoding=encoding)
+    content = init_spec(
+        found, _place(data, path), name, seen=rows.seen, encoding=encoding, missing=missing
+    )
     return content, bool(found.tasks)
 
 

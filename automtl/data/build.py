@@ -234,7 +234,9 @@ def open_source(spec: Spec) -> Source:
     data, where = spec.data, None if spec.data.where is None else Where(spec.data.where)
     source: Source
     if data.path is not None:
-        source = FileSource(spec.data_files(), encoding=data.encoding, where=where)
+        source = FileSource(
+            spec.data_files(), encoding=data.encoding, missing=data.missing or (), where=where
+        )
     else:
         assert data.generate is not None
         source = FrameSource(generate(data.generate), f"data.generate {data.generate.name}")

@@ -116,6 +116,12 @@ class EncodedData:
     def _arrays(self) -> Mapping[str, npt.NDArray[Any]]:
         return {name: _map_array(self, name) for name in ARRAYS}
 
+    def ids_of(self, keys: Sequence[str]) -> dict[str, dict[str, int]]:
+        """By table, those of `keys` that it has, with their ids; the other keys are not read."""
+        from automtl.data.encode import ids_of
+
+        return ids_of(self.directory / ENCODER_DIR, keys)
+
     def __reduce__(self) -> tuple[Callable[[Path], EncodedData], tuple[Path]]:
         return load_cached, (self.directory,)  # another process maps the files, rows do not travel
 
@@ -301,9 +307,11 @@ def _key(spec: Spec, source: Source | None = None, trained_on: TrainedOn = "trai
 
 
 def _digest(spec: Spec, files: Sequence[object], trained_on: TrainedOn) -> str:
+    # what came later counts where it is given: else caches and runs from before would be of others
+    unused = {"missing"} if spec.data.missing is None else set()
     depends_on = {
         "version": CACHE_VERSION,
-        "data": spec.data.model_dump(mode="json", exclude={"path", "cache"}),
+        "data": spec.data.model_dump(mode="json", exclude={"path", "cache", *unused}),
         "tasks": {name: task.model_dump(mode="json") for name, task in spec.tasks.items()},
         "files": files,
         **({} if trained_on == "train" else {"trained_on": trained_on}),

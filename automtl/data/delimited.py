@@ -1,6 +1,7 @@
 """CSV and TSV files (also `.gz`, `.zst`), batch by batch, only the columns that are asked for.
 
-Every field arrives as text, an empty one as null: what a column means is the spec's decision.
+Every field arrives as text, an empty one as null, and so does a text that `missing` lists: what a
+column means is the spec's decision.
 pyarrow reads them: unlike polars it stops at a row with too few fields, and decodes any encoding.
 """
 
@@ -54,7 +55,12 @@ def delimited_names(file: Place, separator: str, *, encoding: str = UTF8) -> lis
 
 
 def delimited_batches(
-    file: Place, separator: str, columns: Sequence[str], *, encoding: str = UTF8
+    file: Place,
+    separator: str,
+    columns: Sequence[str],
+    *,
+    encoding: str = UTF8,
+    missing: Sequence[str] = (),
 ) -> Iterator[tuple[pa.RecordBatch, float]]:
     """The rows in order, and the share of the file that has been read with each batch.
 
@@ -64,9 +70,8 @@ def delimited_batches(
     bad_rows: list[Any] = []
     with _opened(file) as (stream, done):
         try:
-            with closing(
-                _batches(stream, separator, columns, encoding, names, bad_rows)
-            ) as batches:
+            rows = _batches(stream, separator, columns, encoding, names, bad_rows, missing=missing)
+            with closing(rows) as batches:
                 for batch in batches:
                     yield batch.select(list(columns)), done()
         except DataError:
@@ -83,6 +88,7 @@ def _batches(
     names: Sequence[str],
     bad_rows: list[Any],
     *,
+    missing: Sequence[str] = (),
     is_counting: bool = False,
 ) -> Generator[pa.RecordBatch]:
     """The rows; the first that has too few or too many fields goes to `bad_rows`, and is an error.
@@ -109,7 +115,7 @@ def _batches(
             convert_options=pc.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()),
                 include_columns=list(columns),
-                null_values=[""],
+                null_values=["", *missing],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
             ),

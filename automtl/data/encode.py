@@ -35,7 +35,7 @@ from automtl.data.scaling import Scaling, scaled_column
 from automtl.data.vocabulary import FIRST_ID, BucketLookup, Lookup
 from automtl.errors import DataError
 
-__all__ = ["ENCODER_VERSION", "Encoder", "Inputs"]
+__all__ = ["ENCODER_VERSION", "Encoder", "Inputs", "ids_of"]
 
 ENCODER_VERSION = 5  # goes up when the same rows would be encoded differently
 Step = Callable[[], Column]  # of N rows
@@ -64,7 +64,8 @@ class Inputs:
 class Encoder:
     """Everything fitted: vocabularies (the keys of a table in the order of their ids), the number
     of buckets of the tables without one, scalings of the numeric columns, how times are read, and
-    the tasks with their labels (a column or an expression of some) and weights.
+    the tasks with their labels (a column or an expression of some) and weights. `missing_texts` are
+    those that stood for no value in text files, as they do in those to come.
 
     Id columns are those of keys, of calendars, of buckets, of sequences; numbers those of scalings,
     of ages, of vectors.
@@ -81,6 +82,7 @@ class Encoder:
     ages: tuple[Age, ...] = ()
     dense: tuple[DenseScaling, ...] = ()
     weight_columns: tuple[str | None, ...] = ()
+    missing_texts: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -194,6 +196,7 @@ class Encoder:
             "ages": [to_jsonable(age) for age in self.ages],
             "dense": [to_jsonable(vector) for vector in self.dense],
             "weight_columns": list(self.weight_columns),
+            "missing_texts": list(self.missing_texts),
         }
         (directory / JSON_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
 
@@ -227,6 +230,8 @@ class Encoder:
                 ages=tuple(from_jsonable(Age, part) for part in document["ages"]),
                 dense=tuple(from_jsonable(DenseScaling, part) for part in document["dense"]),
                 weight_columns=tuple(document["weight_columns"]),
+                # older encoders have none
+                missing_texts=tuple(str(text) for text in document.get("missing_texts", ())),
             )
             encoder._check_fits()
         except DataError:
@@ -256,6 +261,16 @@ class Encoder:
             raise ValueError(f"table {wrong[0]!r} does not have {made[wrong[0]]} rows")
         if strange := [one.table for one in features.sequence if one.table not in self.lookups]:
             raise ValueError(f"there are no keys of table {strange[0]!r}")
+
+
+def ids_of(directory: Path, keys: Sequence[str]) -> dict[str, dict[str, int]]:
+    """By table of the encoder that was saved in `directory`, the ids of those of `keys` that it
+    has."""
+    all_keys = pl.scan_parquet(directory / VOCABULARY_FILE, glob=False)
+    found: dict[str, dict[str, int]] = {}
+    for table, id_, key in all_keys.filter(pl.col("key").is_in(keys)).collect().iter_rows():
+        found.setdefault(table, {})[key] = id_
+    return found
 
 
 def _read_vocabularies(path: Path, tables: Sequence[Table]) -> dict[str, pl.Series]:

@@ -218,6 +218,7 @@ class Gathered:
             ages=ages,
             dense=dense,
             weight_columns=self._weights.columns(),
+            missing_texts=self._spec.data.missing or (),
         )
 
     def _vocabularies(self) -> dict[str, pl.Series]:

@@ -24,11 +24,12 @@ from automtl.data.source import FileSource
 from automtl.errors import DataError
 from automtl.spec.column_info import ColumnInfo
 
-__all__ = ["describe_columns", "read_frame"]
+__all__ = ["describe_columns", "missing_texts", "read_frame"]
 
 Kind = Literal["int", "float", "string", "bool", "list", "date"]
 NUM_EXAMPLES = 5
 SHARE_OF_LISTS = 0.1
+SURELY_MISSING = ("\\N", "NULL", "null")  # as Hive, MySQL and others write it; NA may be Namibia
 BOOLEANS = ("true", "false", "True", "False")
 
 
@@ -55,6 +56,17 @@ def read_frame(
     if parts:
         return pl.concat(parts, how="vertical_relaxed")
     return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
+
+
+def missing_texts(frame: pl.DataFrame) -> dict[str, list[str]]:
+    """Of the rows of a text file: each text that stands for no value, and the columns that hold
+    it."""
+    text = frame.select(pl.col(pl.String))
+    found = {
+        marker: [column.name for column in text if (column == marker).any()]
+        for marker in SURELY_MISSING
+    }
+    return {marker: names for marker, names in found.items() if names}
 
 
 def describe_columns(frame: pl.DataFrame, *, is_text: bool) -> list[ColumnInfo]:

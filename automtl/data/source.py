@@ -109,15 +109,22 @@ class FileSource:
     """The rows of all files, one after the other.
 
     Files and parts of them in which `where` is true of no row are left out, as far as that costs
-    nothing to tell; see `KeptSource` for the rest.
+    nothing to tell; see `KeptSource` for the rest. Text files are in `encoding`; the texts `missing`
+    stand for no value there.
     """
 
     pays_to_spool, place = True, None
 
     def __init__(
-        self, files: Sequence[Place], *, encoding: str = UTF8, where: Where | None = None
+        self,
+        files: Sequence[Place],
+        *,
+        encoding: str = UTF8,
+        missing: Sequence[str] = (),
+        where: Where | None = None,
     ) -> None:
-        self._files, self._encoding, self._where = files, encoding, where
+        self._files, self._where = files, where
+        self._encoding, self._missing = encoding, missing
 
     @property
     def is_columnar(self) -> bool:
@@ -189,7 +196,9 @@ class FileSource:
                 yield in_known_zones(rows), first_row, share
             return
         first_row = 0
-        for rows, share in delimited_batches(file, text, columns, encoding=self._encoding):
+        for rows, share in delimited_batches(
+            file, text, columns, encoding=self._encoding, missing=self._missing
+        ):
             yield rows, first_row, share
             first_row += rows.num_rows
 

@@ -14,6 +14,7 @@ from automtl.doctor.features import ColumnFacts, check_column, column_facts
 from automtl.doctor.finding import Finding, by_severity
 from automtl.doctor.labels import LabelCounts, check_labels, check_outside, count_labels
 from automtl.doctor.leakage import Strength, check_leaks, strength
+from automtl.doctor.markers import check_markers
 from automtl.doctor.sample import columns_of, labels_of, samples_of
 from automtl.doctor.splits import check_split
 from automtl.doctor.vectors import check_vectors, vector_facts
@@ -121,6 +122,7 @@ def _examine(spec: Spec, data: EncodedData, *, max_rows: int) -> Checkup:
         *check_vectors(vectors),
         *check_labels(labels),
         *check_split(spec),
+        *check_markers(spec, data, features, samples),
         *(
             finding
             for column, facts in zip(features, columns, strict=True)

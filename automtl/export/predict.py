@@ -99,6 +99,7 @@ def predict_file(
         model=bundle.encoder.columns,
         needed=[*job.keep, *job.read_by_score],
         missing_ok=missing_ok,
+        missing=bundle.encoder.missing_texts,
     )
     num_rows = 0
     with (

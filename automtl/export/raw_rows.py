@@ -22,7 +22,8 @@ class RawRows:
 
     The columns of each file are looked at before any row is read. DataError names every column
     that a file lacks, unless it is one of the model's and `missing_ok`: then its rows count as
-    rows without a value, and `absent` counts them.
+    rows without a value, and `absent` counts them. In text files the texts `missing` stand for no
+    value.
     """
 
     def __init__(
@@ -32,8 +33,9 @@ class RawRows:
         model: Collection[str],
         needed: Collection[str] = (),
         missing_ok: bool = False,
+        missing: Sequence[str] = (),
     ) -> None:
-        self._files = files
+        self._files, self._missing = files, missing
         self.columns = tuple(dict.fromkeys([*needed, *model]))
         self.absent: Counter[str] = Counter()
         self._lacks: dict[Place, frozenset[str]] = {}
@@ -54,7 +56,7 @@ class RawRows:
             own = [name for name in self.columns if name not in lacking]
             # a file without any of them still says how many rows it has
             read = own or column_names(file)[:1]
-            for part in FileSource([file]).batches(read):
+            for part in FileSource([file], missing=self._missing).batches(read):
                 columns = {name: part.array(name) for name in own}
                 columns |= {name: pa.nulls(part.height, pa.string()) for name in lacking}
                 self.absent.update(dict.fromkeys(lacking, part.height))

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag
 
 from automtl.config import TIME_PARTS, AgeUnit, Scale, TimePart, TimeUnit
 from automtl.spec.base import Block, ByName
-from automtl.spec.data_scalars import UTF8, Encoding, Gap, Words, Zone
+from automtl.spec.data_scalars import UTF8, Encoding, Gap, Texts, Words, Zone
 from automtl.spec.scalars import Flag, Maybe, OneOf, Paths, Real, Text, Whole
 
 __all__ = [
@@ -212,6 +212,12 @@ class DataSpec(Block):
     )
     encoding: Annotated[str, Encoding()] = Field(
         UTF8, description="of .csv and .tsv files: utf8, latin1, gb18030, ..."
+    )
+    missing: Annotated[tuple[str, ...] | None, Maybe(Texts())] = Field(
+        None,
+        description="texts that stand for a missing value in .csv and .tsv files, beside the empty "
+        "field",
+        examples=[["\\N", "NULL"]],
     )
     generate: GenerateSpec | None = Field(None, description="in place of path: made-up rows")
     where: Annotated[str | None, Maybe(Text(what="an expression"))] = Field(

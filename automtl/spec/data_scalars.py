@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from automtl.spec.problems import BadValueError, closest, show
 from automtl.spec.scalars import Real, Rule
 
-__all__ = ["UTF8", "Encoding", "Gap", "Words", "Zone"]
+__all__ = ["UTF8", "Encoding", "Gap", "Texts", "Words", "Zone"]
 
 UTF8 = "utf8"
+NEXT_LINE = "\x85"  # what "\N" is in YAML
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,27 @@ class Gap(Rule):
 
     def json_schema(self) -> dict[str, Any]:
         return {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Texts(Rule):
+    """Texts as they stand in a file, such as `NA`: YAML takes some of them for something else."""
+
+    def read(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple):
+            raise BadValueError(f"must be a list of texts, not {show(value)}", r"write ['\N', NA]")
+        for one in value:
+            if one is None:
+                raise BadValueError("must be texts, null is none", "write 'NULL' in quotes")
+            if not isinstance(one, str):
+                raise BadValueError(f"must be texts, not {show(one)}", f"write '{show(one)}'")
+            if one == NEXT_LINE:
+                hint = r"write '\N' in single quotes, double ones make an end of line of it"
+                raise BadValueError("must be texts, not an end of line", hint)
+        return tuple(dict.fromkeys(value))
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string"}}
 
 
 @dataclass(frozen=True, slots=True)

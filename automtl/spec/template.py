@@ -20,6 +20,7 @@ __all__ = ["TEMPLATES", "init_spec", "template"]
 TEMPLATES = ("synthetic",)
 YAML_WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 WIDTH = 96
+MAX_NAMED = 5  # columns
 WHY_SPLIT = {
     "column": "the column says train, valid or test",
     "time": "the latest rows are test, those before them valid",
@@ -36,7 +37,7 @@ name: {name}
 data:
   # a file, a glob or a list, relative to this file
   path: {path}
-{encoding}  # {why_split}
+{encoding}{missing}  # {why_split}
   split: {split}
 """
 NO_TASKS = """\
@@ -82,10 +83,17 @@ search:
 
 
 def init_spec(
-    found: Guess, path: str, name: str, *, seen: str = "the rows", encoding: str = UTF8
+    found: Guess,
+    path: str,
+    name: str,
+    *,
+    seen: str = "the rows",
+    encoding: str = UTF8,
+    missing: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """The text of a spec over the file `path` (as it will stand in the spec), as it was guessed
-    from the rows that `seen` describes. Without a task it says what to write in its place."""
+    from the rows that `seen` describes. `missing`: by text that stands for no value, the columns
+    that hold it. Without a task it says what to write in its place."""
     named = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_.-") or "search"
     parts = [
         HEAD.format(
@@ -94,6 +102,7 @@ def init_spec(
             path=_scalar(path),
             split=_mapping(found.split),
             why_split=_why_split(found),
+            missing="".join(_missing(missing or {})),
             encoding="" if encoding == UTF8 else f"  encoding: {_scalar(encoding)}\n",
         ),
         *_features(found),
@@ -121,6 +130,16 @@ def _why_split(found: Guess) -> str:
     kind, column = next(iter(found.split.items()))
     told = found.by_values.get(column) if isinstance(column, str) else None
     return WHY_SPLIT[kind] + (f" ({told})" if told else "")
+
+
+def _missing(columns: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    if not columns:
+        return
+    names = dict.fromkeys(name for held in columns.values() for name in held)
+    listed = ", ".join(map(_scalar, list(names)[:MAX_NAMED])) + ", ..." * (len(names) > MAX_NAMED)
+    yield from _comment(f"texts that stand for no value, as in {listed}", indent="  ")
+    texts = ", ".join(f"'{text}'" for text in columns)
+    yield f"  missing: [{texts}]\n"
 
 
 def _features(found: Guess) -> Iterable[str]:

@@ -166,6 +166,33 @@ def test_labels_of_yes_and_no_are_read_as_such_and_no_features(tmp_path):
     assert "positives have click == 'Y'" in (tmp_path / "spec.yaml").read_text()
 
 
+@pytest.mark.parametrize(("marker", "suffix"), [(r"\N", "tsv"), ("NULL", "csv")])
+def test_texts_for_no_value_are_written_down_and_no_category(tmp_path, marker, suffix):
+    values = np.random.default_rng(0).choice(["a", "b", None], 1000)
+    frame = pl.DataFrame(
+        {
+            "user_id": np.arange(1000) % 9,
+            "tag": pl.Series(values.tolist()),
+            "click": [0, 1, None, 1] * 250,
+        }
+    )
+    path = tmp_path / f"rows.{suffix}"
+    frame.write_csv(path, separator="\t" if suffix == "tsv" else ",", null_value=marker)
+    write_spec(tmp_path / "spec.yaml", data=path, named=None)
+    spec = load_spec(tmp_path / "spec.yaml")
+    assert spec.data.missing == (marker,)
+    assert (*spec.tasks, *spec.data.categorical) == ("click", "user_id", "tag")
+    text = (tmp_path / "spec.yaml").read_text()
+    assert "# texts that stand for no value, as in tag, click\n" in text
+
+
+def test_a_parquet_file_has_values_that_are_none(tmp_path):
+    rows = pl.DataFrame({"tag": ["a", "NULL"] * 50, "click": [0, 1] * 50})
+    rows.write_parquet(tmp_path / "rows.parquet")
+    write_spec(tmp_path / "spec.yaml", data=tmp_path / "rows.parquet", named=None)
+    assert load_spec(tmp_path / "spec.yaml").data.missing is None
+
+
 def test_the_command_says_what_is_missing(tmp_path, capsys):
     (tmp_path / "rows.csv").write_text(TIMES_AND_IDS)
     path = tmp_path / "spec.yaml"

@@ -125,6 +125,30 @@ def test_text_in_another_encoding(tmp_path):
         make_spec({**data, "encoding": "latin12"}, CLICK, tmp_path)
 
 
+def test_texts_that_stand_for_a_missing_value(tmp_path):
+    text = "user\tage\tclick\tsplit\n" + "".join(
+        f"{('x', marker)[i % 2]}\t{(i, marker)[i % 2]}\t{i // 2 % 2}\t{side}\n"
+        for side in ("train", "valid", "test")
+        for i, marker in enumerate(["NA", r"\N"] * 4)
+    )
+    (tmp_path / "rows.tsv").write_text(text)
+    data = {"path": "rows.tsv", "categorical": ["user"], "numeric": ["age"]}
+    plain = open_data(make_spec(data, CLICK, tmp_path))
+    assert sorted(plain.encoder.vocabularies["user"].to_list()) == [r"\N", "x"]
+    opened = open_data(make_spec({**data, "missing": [r"\N"]}, CLICK, tmp_path))
+    assert opened.encoder.vocabularies["user"].to_list() == ["x"]
+    assert (opened.rows("train").ids_NC[:, 0] == 0).sum() == 4
+    assert opened.encoder.missing_texts == (r"\N",)
+    np.testing.assert_array_equal(plain.rows("train").numeric_NF, opened.rows("train").numeric_NF)
+    assert plain.fingerprint != opened.fingerprint
+
+
+def test_without_such_texts_caches_and_specs_are_those_of_before(tmp_path):
+    rows(0).with_columns(split=pl.Series(["train", "valid"] * 10)).write_csv(tmp_path / "a.csv")
+    spec = make_spec({"path": "a.csv", "categorical": ["user"]}, CLICK, tmp_path)
+    assert "missing" not in spec.to_dict()["data"]
+
+
 # ---- a gap in time ---------------------------------------------------------------------------
 
 

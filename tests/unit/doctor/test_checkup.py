@@ -6,8 +6,11 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from support.sick import FEATURES, checkup, healthy, told, warnings_before_search
+from support.data_spec import make_spec
+from support.sick import FEATURES, TASKS, checkup, healthy, told, warnings_before_search
 
+from automtl.data.cache import open_data
+from automtl.doctor.checkup import examine
 from automtl.errors import DataError
 
 
@@ -308,3 +311,31 @@ def test_vectors_that_say_nothing(tmp_path):
     found = told(checkup(with_vectors(half), tmp_path, data=DENSE))
     assert ("note", "one_vector", "data.dense: v") in found
     assert ("note", "still_places", "data.dense: v") in found
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_ids_that_often_stand_for_no_value(tmp_path, suffix):
+    texts = pl.Series([r"\N", "NA", "a", "b"] * 3000)
+    frame = healthy().drop("history").with_columns(x=texts, y=texts.replace({r"\N": None}))
+    frame = frame.with_columns(z=pl.Series(["NULL"] * 5 + ["a", "b", "c", "d"] * 2999)[:12_000])
+    path = tmp_path / f"rows.{suffix}"
+    frame.write_csv(path) if suffix == "csv" else frame.write_parquet(path)
+    data = {"path": str(path), **with_categorical("x", "y", "z"), "numeric": ["price"]}
+
+    def found(**more):
+        spec = make_spec({**data, **more}, TASKS)
+        return [one for one in examine(spec, open_data(spec)).findings if "texts" in one.check]
+
+    if suffix == "parquet":
+        assert found() == []
+        return
+    assert [(one.severity, one.place) for one in found()] == [
+        ("warning", "data.categorical: x"),
+        ("warning", "data.categorical: y"),
+    ]
+    assert str(found()[0]) == (
+        r"data.categorical: x: has NA in 3,000 rows and \N in 3,000 rows as an id like any other;"
+        r" if it stands for no value, write data.missing: ['NA', '\N']"
+    )
+    assert [one.place for one in found(missing=["NA"])] == ["data.categorical: x"]
+    assert found(missing=["NA", r"\N"]) == []

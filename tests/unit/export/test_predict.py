@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -81,6 +82,18 @@ def test_text_counts_as_other_files_do(bundle_dir, rows, tmp_path):
     strange.write_csv(tmp_path / "rows.csv")
     summary = predict_file(bundle_dir, tmp_path / "rows.csv", tmp_path / "out.parquet")
     assert summary.missing["x0"] == 3
+
+
+def test_texts_for_a_missing_value_are_those_of_the_training_files(
+    bundle_dir, bundle, rows, tmp_path, monkeypatch
+):
+    marked = as_text(rows.head(4)).with_columns(user_id=pl.Series(["1", r"\N", "NA", None]))
+    marked.write_csv(tmp_path / "rows.csv")
+    files = (bundle_dir, tmp_path / "rows.csv", tmp_path / "out.parquet")
+    assert predict_file(*files).missing["user_id"] == 1
+    knows = replace(bundle, encoder=replace(bundle.encoder, missing_texts=(r"\N", "NA")))
+    monkeypatch.setattr("automtl.export.bundle.Bundle.load", lambda *_, **__: knows)
+    assert predict_file(*files).missing["user_id"] == 3
 
 
 def test_an_existing_file_is_replaced_only_by_a_whole_one(bundle_dir, rows, tmp_path, monkeypatch):

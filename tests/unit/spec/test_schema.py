@@ -80,12 +80,19 @@ def test_null_is_the_same_as_left_out_where_a_key_is_optional():
         ({"space.num_levels": 2}, {"space.num_levels": "unknown key; a knob of ple: "
           "write it in the block of the family"}),
         ({"space.epochs": 2}, {"space.epochs": "unknown key; it belongs under search"}),
-        ({"data": None}, {"data": "holds nothing; its keys: path, encoding, generate, where, "
-          "split, categorical, numeric, sequence, time, dense, weight, cache"}),
+        ({"data": None}, {"data": "holds nothing; its keys: path, encoding, missing, "
+          "generate, where, split, categorical, numeric, sequence, time, dense, weight, cache"}),
         ({"tasks": None}, {"tasks": "holds nothing; write tasks: {click: {label: is_click}}"}),
         ({"space.sharing": None}, {"space.sharing": "holds nothing; write "
           "sharing: [{family: shared_bottom}]"}),
         ({"data.numeric": None}, {"data.numeric": "holds nothing; fill it or leave it out"}),
+        ({"data.missing": "NA"}, {"data.missing": "must be a list of texts, not NA; "
+          r"write ['\N', NA]"}),
+        ({"data.missing": [None]}, {"data.missing": "must be texts, null is none; "
+          "write 'NULL' in quotes"}),
+        ({"data.missing": [-1]}, {"data.missing": "must be texts, not -1; write '-1'"}),
+        ({"data.missing": ["\x85"]}, {"data.missing": "must be texts, not an end of line; "
+          r"write '\N' in single quotes, double ones make an end of line of it"}),
         ({"data.cache": "s3://bucket/rows"}, {"data.cache": "must be a directory, as rows are "
           "memory-mapped, not s3://bucket/rows"}),
         ({"trial": "cpu"}, {"trial": "must be a mapping, not cpu; its keys: device, precision, "
