@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from automtl.data.commas import how_to_write
 from automtl.errors import DataError
 
 __all__ = [
@@ -116,7 +117,7 @@ def as_numbers(values: pl.Series, *, hint: str) -> pl.Series:
         numbers = text.cast(pl.Float64, strict=False)
         if (wrong := numbers.is_null() & text.is_not_null()).any():
             row = row_of(wrong)
-            rule = f"{values[row]!r} is not a number; {hint}"
+            rule = f"{values[row]!r} is not a number; {how_to_write(text[row]) or hint}"
             raise ColumnError([Wrong(f"column {values.name!r}", rule, row)])
         return numbers.fill_nan(None)
     if not (dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)):

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from automtl.data.columns import MISSING_NUMBERS, plain
+from automtl.data.commas import are_written_with_commas
 from automtl.data.delimited import UTF8
 from automtl.data.header import column_names
 from automtl.data.instants import are_times
@@ -109,7 +110,13 @@ def _describe(raw: pl.Series, *, is_text: bool) -> ColumnInfo | None:
         maximum=known.max() if has_order else None,
         examples=tuple(known.unique(maintain_order=True).head(NUM_EXAMPLES).to_list()),
         width=width,
+        has_commas=kind == "string" and _has_commas(known),
     )
+
+
+def _has_commas(known: pl.Series) -> bool:
+    text = plain(known).str.strip_chars()
+    return are_written_with_commas(text.filter(~text.is_in(MISSING_NUMBERS)))
 
 
 def _kind(dtype: pl.DataType) -> Kind | None:

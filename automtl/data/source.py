@@ -109,8 +109,8 @@ class FileSource:
     """The rows of all files, one after the other.
 
     Files and parts of them in which `where` is true of no row are left out, as far as that costs
-    nothing to tell; see `KeptSource` for the rest. Text files are in `encoding`; the texts `missing`
-    stand for no value there.
+    nothing to tell; see `KeptSource` for the rest. Text files are in `encoding`; there `missing`
+    are texts that stand for no value.
     """
 
     pays_to_spool, place = True, None

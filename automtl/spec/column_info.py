@@ -67,7 +67,8 @@ class ColumnInfo:
 
     `minimum`, `median` and `maximum` are of the items for lists, None for text without an order.
     `examples` are different values, all of them where there are at most five. `width`: of lists of
-    fractions, how many each has, if all have as many.
+    fractions, how many each has, if all have as many. `has_commas`: of text that is numbers with a
+    decimal comma or separators of thousands.
     """
 
     name: str
@@ -80,6 +81,7 @@ class ColumnInfo:
     maximum: Any = None
     examples: tuple[Any, ...] = ()
     width: int | None = None
+    has_commas: bool = False
 
 
 # ---- names ---------------------------------------------------------------------------------

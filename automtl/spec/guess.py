@@ -31,6 +31,11 @@ from automtl.spec.guess_times import TimeGuess, guess_times
 
 __all__ = ["ColumnInfo", "Guess", "guess", "without"]
 
+WITH_COMMAS = (
+    "numbers with a decimal comma or separators of thousands, which are not read as numbers; write"
+    " them with a point and without separators, and they can be numeric"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
@@ -136,6 +141,8 @@ def _role(column: ColumnInfo) -> tuple[str, str]:
             return "", "looks like an outcome, known only afterwards"
         case "date":
             return "", "a time"
+        case _ if column.has_commas:
+            return "", WITH_COMMAS
         case _ if is_key:
             return "", "almost every row has a value of its own"
         case "string" | "bool":

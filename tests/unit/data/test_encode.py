@@ -185,6 +185,11 @@ def test_a_constant_column_and_an_absurd_value_stay_finite():
     [
         ("numeric", [1.0, float("inf")], "column 'x', row 1 (counted from 0): inf is infinite"),
         ("numeric", ["1", "two"], "column 'x', row 1 (counted from 0): 'two' is not a number"),
+        ("numeric", ["1", "25,42"], "'25,42' is not a number; it has a decimal comma; write 25.42"),
+        ("numeric", ["-1.234,5"], "it has a decimal comma; write -1234.5, with a point"),
+        ("numeric", ["25,420.00"], "it has separators of thousands; write 25420.00"),
+        ("numeric", ["1,234"], "may be decimal or between thousands; write 1.234 or 1234"),
+        ("numeric", ["1,2,3"], "'1,2,3' is not a number; name the column under `categorical`"),
         ("numeric", [[1], [2]], "column 'x': holds List(Int64), a number is needed"),
         ("categorical", [[1], [2]], "column 'x': holds List(Int64), a category is needed"),
         ("categorical", [DAY, DAY], "column 'x': holds Duration(time_unit='us'), a category is n"),

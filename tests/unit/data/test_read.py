@@ -245,3 +245,22 @@ def test_columns_of_a_text_file_are_what_their_values_say(tmp_path):
 def test_text_is_a_date_where_it_can_be_read_as_a_time(tmp_path, last, kind):
     pl.DataFrame({"t": ["2022-04-25", last]}).write_csv(tmp_path / "a.csv")
     assert described(tmp_path / "a.csv")["t"].kind == kind
+
+
+@pytest.mark.parametrize(
+    ("values", "has_commas"),
+    [
+        (["25,42", "3", None, "NA"], True),
+        (["25,420.00", "960.00"], True),
+        (["1.234,5", "1\u202f234,5", "-0,5"], True),
+        (["1'234", "12"], True),
+        (["110 001", "110 002"], False),
+        (["1,2,3", "2,3"], False),
+        (["25,42", "S"], False),
+        (["a", None], False),
+        (["1.5", "2"], False),
+    ],
+)
+def test_text_that_is_numbers_with_commas_is_told_from_other_text(values, has_commas):
+    (column,) = describe_columns(pl.DataFrame({"x": values}), is_text=True)
+    assert column.has_commas is has_commas

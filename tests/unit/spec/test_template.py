@@ -1,6 +1,7 @@
 """A first spec: what columns are taken for, and that the text runs as it stands."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -158,6 +159,14 @@ def test_an_event_of_yes_and_no_is_a_label_and_no_feature(event, kind, values, y
 def test_two_other_words_are_not_taken_for_yes_and_no(values):
     found = guess([column("user_id"), column("x", "string", num_unique=2, examples=values)])
     assert found.tasks == ()
+
+
+def test_numbers_with_commas_are_left_out_with_the_way_out():
+    price = replace(column("price", "string", num_unique=900), has_commas=True)
+    found = guess([column("user_id"), price, label("click")])
+    assert found.categorical == ("user_id",)
+    text = init_spec(found, "rows.csv", "rows").replace("\n  # ", " ")
+    assert "write them with a point and without separators, and they can be numeric): price" in text
 
 
 def test_no_feature_is_an_error():
