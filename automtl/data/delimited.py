@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pc
 
+from automtl.byte_marks import marked_encoding
 from automtl.data.files import Place, open_bytes, size_of, suffixes_of, told
 from automtl.data.parquet import ERRORS, unreadable
 from automtl.errors import DataError
@@ -200,8 +201,22 @@ def _number_of(file: Place, separator: str, encoding: str, names: Sequence[str])
     return bad_rows[0].number if bad_rows else None
 
 
+def _marked(file: Place) -> str:
+    """The encoding whose byte order mark the file begins with, as Excel's "Unicode text" does."""
+    try:
+        with _opened(file) as (stream, _):
+            return marked_encoding(stream.read(4))
+    except ERRORS:
+        return ""
+
+
 def _not_decoded(file: Place, encoding: str) -> DataError:
-    """With the first line that is not in the encoding."""
+    """With the first line that is not in the encoding, or the one that its first bytes say."""
+    if (marked := _marked(file)) not in ("", encoding):
+        return DataError(
+            f"{file}: begins with the byte order mark of {marked.upper()}; write"
+            f" `encoding: {marked}` under data (init: --encoding {marked}), or convert it: iconv -f {marked} -t utf-8"
+        )
     place = ""
     with _opened(file) as (stream, _):
         try:

@@ -16,6 +16,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from automtl.byte_marks import marked_encoding
 from automtl.errors import Diagnostic, SpecError
 from automtl.spec.diagnostics import Place, diagnose, dotted
 from automtl.spec.document import Document, set_value
@@ -84,8 +85,11 @@ def _read(path: Path) -> str:
     except IsADirectoryError:
         raise refuse("is a directory", "name the spec inside it") from None
     except UnicodeDecodeError as error:
+        marked = marked_encoding(error.object[:4])
         rule = f"is not UTF-8 text (byte {error.start})"
-        raise refuse(rule, "convert it: iconv -f latin1 -t utf-8") from None
+        if marked:
+            rule = f"is {marked.upper()} text by its first bytes, not UTF-8"
+        raise refuse(rule, f"convert it: iconv -f {marked or 'latin1'} -t utf-8") from None
     except OSError as error:
         raise refuse(f"cannot be read: {error.strerror}", "check its permissions") from None
 

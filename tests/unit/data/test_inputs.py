@@ -125,6 +125,24 @@ def test_text_in_another_encoding(tmp_path):
         make_spec({**data, "encoding": "latin12"}, CLICK, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("utf-16", "utf-16"), ("utf-16-be", "utf-16"), ("utf-32-le", "utf-32")],
+)
+def test_text_whose_first_bytes_say_what_it_is(tmp_path, codec, name):
+    text = "user,click,split\n" + "".join(
+        f"é,{i % 2},{side}\n" for side in ("train", "valid", "test") for i in range(8)
+    )
+    start = b"" if codec == "utf-16" else "\ufeff".encode(codec)
+    (tmp_path / "rows.csv").write_bytes(start + text.encode(codec))
+    data = {"path": "rows.csv", "categorical": ["user"]}
+    message = rf"mark of {name.upper()}; write `encoding: {name}` under data .*iconv -f {name} -t"
+    with pytest.raises(DataError, match=message):
+        open_data(make_spec(data, CLICK, tmp_path))
+    opened = open_data(make_spec({**data, "encoding": name}, CLICK, tmp_path))
+    assert opened.encoder.vocabularies["user"].to_list() == ["é"]
+
+
 def test_texts_that_stand_for_a_missing_value(tmp_path):
     text = "user\tage\tclick\tsplit\n" + "".join(
         f"{('x', marker)[i % 2]}\t{(i, marker)[i % 2]}\t{i // 2 % 2}\t{side}\n"

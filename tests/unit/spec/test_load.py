@@ -187,6 +187,9 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "spec.yaml").write_bytes(b"name: \xff")
     with pytest.raises(SpecError, match=r"is not UTF-8 text \(byte 6\)"):
         load_spec(tmp_path / "spec.yaml")
+    (tmp_path / "wide.yaml").write_bytes("name: é".encode("utf-16"))
+    with pytest.raises(SpecError, match=r"is UTF-16 text by its first bytes.*iconv -f utf-16 -t"):
+        load_spec(tmp_path / "wide.yaml")
     with pytest.raises(SpecError, match=r"there is no such file; did you mean spec.yaml\?"):
         load_spec(tmp_path / "spec.yml")
     with pytest.raises(SpecError, match="there is no such file; automtl init"):
