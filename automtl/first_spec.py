@@ -74,6 +74,8 @@ def _over(data: str | Path, path: Path, encoding: str) -> tuple[str, bool]:
             f"{data}: its first line holds values, not names ({', '.join(rows.frame.columns[:4])},"
             " ...); write a line of names above it"
         )
+    if not rows.frame.height:
+        raise UserError(f"{data}: has no rows, and what columns are is guessed from their values")
     missing = missing_texts(rows.frame) if rows.is_text else {}
     frame = rows.frame
     if missing:

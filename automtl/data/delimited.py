@@ -22,6 +22,7 @@ import pyarrow.csv as pc
 from automtl.byte_marks import marked_encoding
 from automtl.data.files import Place, open_bytes, size_of, suffixes_of, told
 from automtl.data.parquet import ERRORS, unreadable
+from automtl.data.separators import how_to_separate, separated_by
 from automtl.errors import DataError
 
 __all__ = ["COMPRESSIONS", "UTF8", "delimited_batches", "delimited_names"]
@@ -50,8 +51,13 @@ def delimited_names(file: Place, separator: str, *, encoding: str = UTF8) -> lis
         raise _not_decoded(file, encoding)
     if not names:
         raise DataError(f"{file}: is empty; write a header line and rows, or leave it out")
+    if len(names) == 1 and (other := separated_by(names[0], text, separator)):
+        raise DataError(f"{file}: {how_to_separate(other, packed=_packed(file))}")
     if twice := [name for name in names if names.count(name) > 1]:
-        raise DataError(f"{file}: has several columns named {twice[0]!r}; rename all but one")
+        raise DataError(
+            f"{file}: has several columns named {twice[0]!r}; rename all but one, or write a line"
+            " of names above it if its first line holds values"
+        )
     return names
 
 
@@ -142,7 +148,7 @@ class _Stop:
 def _opened(place: Place) -> Iterator[tuple[Any, Callable[[], float]]]:
     """The bytes of the file, unpacked, and what says which share of it has been read."""
     size = max(1, size_of(place))
-    packed = COMPRESSIONS.get((suffixes_of(place) or [""])[-1])
+    packed = COMPRESSIONS.get(_packed(place))
     with _opened_packed(place) as raw:
         stream = raw if packed is None else pa.CompressedInputStream(raw, packed)
         yield stream, lambda: min(1.0, raw.tell() / size)
@@ -159,6 +165,12 @@ def _opened_packed(place: Place) -> Iterator[Any]:
         return
     with open_bytes(place) as raw:
         yield pa.PythonFile(raw, mode="r")
+
+
+def _packed(place: Place) -> str:
+    """The suffix that says how it is packed, "" of one that is not."""
+    last = (suffixes_of(place) or [""])[-1]
+    return last if last in COMPRESSIONS else ""
 
 
 def _explained(
@@ -215,7 +227,8 @@ def _not_decoded(file: Place, encoding: str) -> DataError:
     if (marked := _marked(file)) not in ("", encoding):
         return DataError(
             f"{file}: begins with the byte order mark of {marked.upper()}; write"
-            f" `encoding: {marked}` under data (init: --encoding {marked}), or convert it: iconv -f {marked} -t utf-8"
+            f" `encoding: {marked}` under data (init: --encoding {marked}), or convert it:"
+            f" iconv -f {marked} -t utf-8"
         )
     place = ""
     with _opened(file) as (stream, _):

@@ -193,6 +193,12 @@ def test_a_parquet_file_has_values_that_are_none(tmp_path):
     assert load_spec(tmp_path / "spec.yaml").data.missing is None
 
 
+def test_a_file_of_names_only_is_refused(tmp_path):
+    (tmp_path / "rows.csv").write_text("user_id,click\n")
+    with pytest.raises(UserError, match=r"rows\.csv: has no rows, and what columns are is guessed"):
+        write_spec(tmp_path / "spec.yaml", data=tmp_path / "rows.csv", named=None)
+
+
 def test_the_command_says_what_is_missing(tmp_path, capsys):
     (tmp_path / "rows.csv").write_text(TIMES_AND_IDS)
     path = tmp_path / "spec.yaml"

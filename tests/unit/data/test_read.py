@@ -101,6 +101,14 @@ def test_all_unknown_columns_are_named_with_what_was_meant_and_what_is_there(tmp
             "short.csv: row 0 (counted from 0): has fewer fields than the header (1",
         ),
         ("twice.csv", "twice.csv: has several columns named 'a'; rename all but one"),
+        ("twice.csv", "or write a line of names above it if its first line holds values"),
+        (
+            "excel.csv",
+            "excel.csv: its lines look separated by ';', those of .csv are by commas;"
+            " write it anew: polars.read_csv(FILE, separator=';', infer_schema=False)",
+        ),
+        ("tabs.csv.gz", "look separated by tabs; give it a name that ends in .tsv.gz"),
+        ("commas.tsv", "look separated by commas; give it a name that ends in .csv"),
         ("cut.csv.gz", "cut.csv.gz: cannot be read, it may be cut short or damaged"),
         ("cut.pq", "cut.pq: cannot be read, it may be cut short or damaged"),
     ],
@@ -112,6 +120,9 @@ def test_what_cannot_be_read_is_named_with_the_reason(tmp_path, path, message):
     (tmp_path / "latin1.csv").write_bytes("a,b\n1,é\n".encode("latin1"))
     (tmp_path / "long.csv").write_text("a,b\n1,2\n1,2,3\n")
     (tmp_path / "short.csv").write_text("a,b\n1\n")
+    (tmp_path / "excel.csv").write_text("a;b;c\r\n1;2,5;3\r\n")
+    (tmp_path / "tabs.csv.gz").write_bytes(gzip.compress(b"a\tb\n1\t2\n"))
+    (tmp_path / "commas.tsv").write_text("a,b\n")
     (tmp_path / "twice.csv").write_text("a,a\n1,2\n")
     packed = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(9000)))
     (tmp_path / "cut.csv.gz").write_bytes(packed[: len(packed) // 2])
@@ -230,6 +241,11 @@ def test_columns_of_a_text_file_are_what_their_values_say(tmp_path):
     assert (columns["seen"].minimum, columns["seen"].maximum) == (5, 9)
     assert (columns["day"].minimum, columns["day"].num_unique) == ("2022-04-30", 3)
     assert (columns["nothing"].num_unique, columns["nothing"].num_null) == (0, 4)
+
+
+def test_one_column_whose_name_holds_a_separator_is_one_column(tmp_path):
+    (tmp_path / "a.csv").write_text("likes;dislikes\n7\n")
+    assert column_names(tmp_path / "a.csv") == ["likes;dislikes"]
 
 
 @pytest.mark.parametrize(
