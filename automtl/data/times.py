@@ -70,7 +70,7 @@ class Cuts:
 
 
 class TimeCounts:
-    """How many rows each time has; told of all rows, batch by batch."""
+    """How many rows each time has; of parts of the rows, then merged."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -104,6 +104,20 @@ class TimeCounts:
         self._num_missing += values.null_count()
         counts = values.alias("time").value_counts(name="count").drop_nulls("time")
         self._keep(counts.with_columns(pl.col("count").cast(pl.Int64)))
+
+    def merge(self, other: TimeCounts) -> None:
+        """Adds what was counted of later rows. Raises ColumnError where one part has numbers and
+        the other dates."""
+        if self._first is not None and other._first is not None:
+            (is_date, first), (is_later_date, later) = self._first, other._first
+            if is_date != is_later_date:
+                self._fail(_of_both(later, first, is_date=is_later_date))
+        self._first = self._first or other._first
+        kinds = {self._text_of, other._text_of} - {None}
+        self._text_of = "float" if "float" in kinds else next(iter(kinds), None)
+        self._num_missing += other._num_missing
+        for part in other._parts:
+            self._keep(part)
 
     def _add_text(self, coded: Coded) -> None:
         counts_D = np.bincount(coded.codes_N, minlength=len(coded.values) + 1)[:-1]

@@ -131,6 +131,34 @@ def test_numbers_and_dates_do_not_mix_over_batches():
             times.add(Batch(second))
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([3, 1], [2, 5, 4]),
+        (["3", "1"], ["2.5", "5", "4"]),
+        (["2.5", "1"], ["3", "5", "4"]),
+        (["2022-04-03", "2022-04-01"], ["2022-04-02", "2022-04-05", "2022-04-04 00:00 UTC"]),
+        (["3", "1"], [2, 5, 4]),
+    ],
+)
+def test_parts_that_are_merged_are_cut_like_all_rows(first, second):
+    whole, parts = TimeCounts("t"), [TimeCounts("t"), TimeCounts("t")]
+    for values, part in zip((first, second), parts, strict=True):
+        batch = Batch(pl.DataFrame({"t": values}))
+        part.add(batch)
+        whole.add(batch)
+    parts[0].merge(parts[1])
+    assert parts[0].cuts(valid=0.2, test=0.2) == whole.cuts(valid=0.2, test=0.2)
+
+
+def test_parts_of_numbers_and_of_dates_do_not_merge():
+    parts = [TimeCounts("t"), TimeCounts("t")]
+    for part, values in zip(parts, (["7"], ["2022-04-25"]), strict=True):
+        part.add(Batch(pl.DataFrame({"t": values})))
+    with pytest.raises(DataError, match="'2022-04-25' is a date, but '7' before it is a number"):
+        parts[0].merge(parts[1])
+
+
 def test_a_gap_before_the_cut_of_text():
     """It is as long as that of the dates that the text means."""
     text = [f"2022-04-{day:02} 00:00:00+01:00" for day in range(1, 11)]
