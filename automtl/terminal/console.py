@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from automtl.analysis import text
 from automtl.analysis.marks import Marks
 from automtl.config import Objective
+from automtl.errors import RunError
 
 if TYPE_CHECKING:
     from automtl.export.predict import Summary
@@ -42,13 +43,20 @@ BOLD, DIM, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
 def emit(content: str) -> None:
-    """Data to stdout. If the reader has gone (`| head`), the program ends quietly, with code 0."""
+    """Data to stdout. If the reader has gone (`| head`), the program ends quietly, with code 0.
+
+    Raises RunError where it leads to a file that cannot be written.
+    """
     try:
         sys.stdout.write(content if content.endswith("\n") else f"{content}\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as problem:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
-        raise SystemExit(0) from None
+        if isinstance(problem, BrokenPipeError):
+            raise SystemExit(0) from None
+        raise RunError(
+            f"standard output cannot be written ({problem.strerror}); send it elsewhere"
+        ) from problem
 
 
 def error(message: str) -> None:

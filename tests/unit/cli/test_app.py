@@ -438,6 +438,16 @@ def test_head_may_cut_the_output():
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk")
+def test_a_full_disk_behind_the_output_is_said():
+    program = f"{sys.executable} -m automtl schema > /dev/full; echo $?"
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "2\n"
+    assert done.stderr == (
+        "error: standard output cannot be written (No space left on device); send it elsewhere\n"
+    )
+
+
 # ---- a first spec, a model -----------------------------------------------------------------
 
 
