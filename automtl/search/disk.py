@@ -26,11 +26,14 @@ class DiskFailureError(OSError):
     search, as every trial after it would meet it, too."""
 
 
-def disk_failure(error: Exception, path: Path) -> DiskFailureError | None:
+def disk_failure(error: Exception, path: Path | str) -> DiskFailureError | None:
     """What to raise for an `error` met in writing `path`; None where it is no failure of a disk.
 
-    Libraries that are not written in Python tell the number of such an error in words.
+    One that is told already names its own place. Libraries that are not written in Python tell the
+    number of such an error in words.
     """
+    if isinstance(error, DiskFailureError):
+        return error
     told = re.search(r"\(os error (\d+)\)", str(error))
     number = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
     if number not in DISK_FAILURES:

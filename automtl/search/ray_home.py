@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from automtl.data.copies import PIECE_BYTES, at_hand, list_files, read_piece
 from automtl.data.paths import cache_root
 from automtl.errors import DataError, RunError
+from automtl.search.disk import disk_failure
 from automtl.search.home import HERE, Home, aside_of
-from automtl.search.scratch import scratch_directory
+from automtl.search.scratch import scratch_directory, scratch_root
 
 __all__ = ["home_from", "this_node"]
 
@@ -66,8 +67,10 @@ class _Away:
 
     @contextmanager
     def keeping(self, path: Path) -> Iterator[Path]:
-        with scratch_directory() as scratch:
-            yield scratch / path.name
+        with ExitStack() as stack:
+            with _own_disk_told():
+                scratch = stack.enter_context(scratch_directory())
+                yield scratch / path.name
             self._send(scratch / path.name, path)
 
     def _send(self, file: Path, path: Path) -> None:
@@ -96,10 +99,24 @@ class _Away:
             answer = ray.get(self._at_home.remote(function, *arguments))
         except ray.exceptions.RayError as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise OSError(errno.EIO, f"the search's machine is not reached: {lines[-1]}") from error
+            reason = f"the search's machine is not reached: {lines[-1]}"
+            raise OSError(errno.EHOSTUNREACH, reason) from error  # no number of a failing disk
         if isinstance(answer, OSError):
             raise answer
         return answer
+
+
+@contextmanager
+def _own_disk_told() -> Iterator[None]:
+    """Says of a disk of this machine that fails that it is not the search's: of each trial that
+    comes here the same would become."""
+    try:
+        yield
+    except Exception as error:
+        address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        if failure := disk_failure(error, f"node {address}: {scratch_root()}"):
+            raise failure from error
+        raise
 
 
 @ray.remote(num_cpus=0)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["scratch_directory"]
+__all__ = ["scratch_directory", "scratch_root"]
 
 PREFIX = "automtl-"
 LOCK = "automtl.lock"  # only a directory with this file in it is one of ours
@@ -23,7 +23,7 @@ def scratch_directory(root: Path | None = None) -> Iterator[Path]:
     What a killed process left is removed first: the kernel has taken its lock. `root` is by
     default the system's directory for temporary files, if a socket's path can begin with it.
     """
-    root = _default_root() if root is None else root
+    root = scratch_root() if root is None else root
     _sweep(root)
     path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
     with ExitStack() as files:  # the lock is held until all is removed, or a sweep would join in
@@ -36,7 +36,8 @@ def scratch_directory(root: Path | None = None) -> Iterator[Path]:
             _remove(path / LOCK)
 
 
-def _default_root() -> Path:
+def scratch_root() -> Path:
+    """Where scratch is, unless it is said otherwise."""
     root = Path(tempfile.gettempdir())
     return root if len(str(root)) < LONGEST_ROOT else Path("/tmp")
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import ray
 import torch
 from support.fake_job import FakeJob
 from support.fake_search import FakeSearch, fake_search
 
 from automtl.errors import RunError, TrialFailedError
-from automtl.search.disk import DiskFailureError
-from automtl.search.home import HERE
+from automtl.search import ray_home
+from automtl.search.disk import DiskFailureError, disk_failures_explained
+from automtl.search.heartbeat import beating
+from automtl.search.home import HERE, Home
 from automtl.search.scores import write_scores
 from automtl.search.trial import TrialJob
 from automtl.study import Study
@@ -85,7 +89,7 @@ def test_a_disk_that_fills_up_loses_no_finished_trial(search: FakeSearch, small_
     }
 
 
-def save(weights_dir: Path) -> None:
+def save(weights_dir: Path, home: Home = HERE) -> None:
     job = TrialJob(
         weights_dir=weights_dir,
         cache_dir=weights_dir,
@@ -94,13 +98,67 @@ def save(weights_dir: Path) -> None:
         precision="fp32",
         num_threads=1,
     )
-    job._save(torch.nn.Linear(400, 400), 7, HERE)
+    job._save(torch.nn.Linear(400, 400), 7, home)
 
 
 def test_weights_that_find_no_room_end_the_search_and_leave_nothing(small_disk: Path) -> None:
     with pytest.raises(DiskFailureError, match=r"No space left .*t0007\.safetensors"):
         save(small_disk)
     assert list(small_disk.iterdir()) == []
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> Home:
+    """The search's machine as seen from another one, but that Ray is not between them."""
+
+    def ask(home: Home, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
+
+    monkeypatch.setattr(ray_home._Away, "_ask", ask)
+    return ray_home._Away("0" * 56)
+
+
+def test_weights_from_another_machine_that_find_no_room_end_the_search(
+    small_disk: Path, away: Home
+) -> None:
+    with pytest.raises(DiskFailureError, match=r"No space left .*disk/t0007\.safetensors"):
+        save(small_disk, away)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_where_another_machine_has_no_room_it_is_named_and_not_the_run(
+    small_disk: Path, tmp_path: Path, away: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_home, "scratch_directory", lambda: nullcontext(small_disk))
+    with (
+        pytest.raises(RunError, match=r"^node [\d.]+: /tmp: the disk is full .*; make room"),
+        disk_failures_explained(tmp_path, go_on="go on"),
+    ):
+        save(tmp_path, away)
+    assert [path.name for path in tmp_path.iterdir()] == ["disk"]
+
+
+def test_a_machine_out_of_reach_is_no_failing_disk(
+    tmp_path: Path, away: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*given: Any) -> None:
+        raise ray.exceptions.WorkerCrashedError
+
+    monkeypatch.undo()  # it asks through Ray again
+    monkeypatch.setattr(ray, "get", lost)
+    monkeypatch.setattr(ray.remote_function.RemoteFunction, "_remote", lambda *given, **how: None)
+    with pytest.raises(TrialFailedError, match="the search's machine is not reached"):
+        save(tmp_path, away)
+
+
+def test_a_sign_of_life_that_cannot_be_removed_hides_no_failing_disk(small_disk: Path) -> None:
+    def run() -> None:
+        with beating(small_disk, 7):
+            subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+            save(small_disk)
+
+    with pytest.raises(DiskFailureError, match=r"Read-only .*t0007\.safetensors"):
+        run()
 
 
 def test_scores_that_find_no_room_end_the_search_and_leave_nothing(small_disk: Path) -> None:
