@@ -33,7 +33,8 @@ def scratch_directory(root: Path | None = None) -> Iterator[Path]:
             (path / f"{LOCK}.new").rename(path / LOCK)  # now a sweep may look at it
             yield path
         finally:
-            _remove(path / LOCK)
+            with suppress(OSError):  # the next sweep removes it; what ended the block is told
+                _remove(path / LOCK)
 
 
 def scratch_root() -> Path:

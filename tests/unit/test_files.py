@@ -1,5 +1,8 @@
 """A file is there whole or not at all."""
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from automtl.files import written_whole
@@ -21,3 +24,12 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
         aside.write_text("half")
         raise OSError("full")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_is_told_where_cleaning_up_fails_as_well(tmp_path, monkeypatch):
+    def refuse(path, missing_ok=False):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(ValueError, match="first"), written_whole(tmp_path / "page.html"):
+        raise ValueError("first")

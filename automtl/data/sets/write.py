@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from automtl.data.sets.prepare import Prepared
@@ -76,9 +77,13 @@ def written_parquet(
             yield add
             if waiting:
                 flush(writer)
-        finally:
-            with _written(path):
+        except BaseException:
+            # closing fails again on a full disk; what ended the block is what is told
+            with suppress(OSError, pa.ArrowException):
                 writer.close()
+            raise
+        with _written(path):
+            writer.close()
 
 
 @contextmanager

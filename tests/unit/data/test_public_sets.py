@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from polars.testing import assert_frame_equal
 from support.raw_sets import (
@@ -210,6 +211,21 @@ def test_a_bad_line_leaves_nothing_behind(tmp_path):
     with pytest.raises(DataError, match=r"census-income\.test:401: has 2 fields, 42 are needed"):
         rows_of("census_income", raw, tmp_path / "out", block_bytes=5000)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_bad_line_is_told_where_the_disk_is_full_as_well(tmp_path, monkeypatch):
+    close = pq.ParquetWriter.close
+
+    def full(writer):
+        close(writer)  # or it is tried again when the writer goes
+        raise OSError(28, "No space left on device")
+
+    raw = write_census(tmp_path / "raw")
+    with (raw / "census-income.test").open("a") as file:
+        file.write("cut, short\n")
+    monkeypatch.setattr(pq.ParquetWriter, "close", full)
+    with pytest.raises(DataError, match="has 2 fields, 42 are needed"):
+        rows_of("census_income", raw, tmp_path / "out", block_bytes=5000)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

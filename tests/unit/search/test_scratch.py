@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -29,6 +30,22 @@ def test_scratch_is_gone_at_the_end(tmp_path: Path) -> None:
         (scratch / "file").touch()
         assert scratch.parent == tmp_path
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_ended_a_search_is_told_where_its_scratch_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    def run() -> None:
+        with scratch_directory(tmp_path) as scratch:
+            (scratch / "file").touch()
+            raise ValueError("first")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(ValueError, match="first"):
+        run()
 
 
 def test_scratch_that_is_being_removed_is_left_alone_by_a_search_that_starts(
