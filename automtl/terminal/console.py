@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -38,6 +40,7 @@ __all__ = [
 
 
 BOLD, DIM, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+GAP = "  "  # between columns
 
 # ---- the two streams -----------------------------------------------------------------------
 
@@ -78,12 +81,15 @@ def is_colored() -> bool:
 # ---- results -------------------------------------------------------------------------------
 
 
-def front_table(study: Study, *, color: bool | None = None) -> str:
+def front_table(study: Study, *, color: bool | None = None, width: int | None = None) -> str:
     """The front, best in the first objective first, then the single_task reference.
 
     Values in native units, and beside each what it gains over the reference: points (hundredths)
-    for an AUC, + is better. Says so if there is nothing to show.
+    for an AUC, + is better. Says so if there is nothing to show. Where `width` characters (the
+    terminal's, if one is written to) are too few for a row, tables below each other share the
+    columns.
     """
+    width = _terminal_width() if width is None else width
     records, marks = study.trials(), Marks.of(study)
     complete = sum(record.state == "complete" for record in records)
     if not complete:
@@ -99,12 +105,38 @@ def front_table(study: Study, *, color: bool | None = None) -> str:
         ["", *notes],
     ]
     styles = [BOLD, *(BOLD if note == "suggested" else DIM if note else "" for note in notes)]
-    body = aligned(columns, styles if (is_colored() if color is None else color) else ())
+    styles = styles if (is_colored() if color is None else color) else []
+    body = "\n".join(aligned(part, styles) for part in _parts(columns, width))
     lines = [f"{len(marks.front)} of {complete} complete trials are on the front."]
     if marks.reference is not None and len(shown) > 1:
         zero = f"single_task {marks.reference.id}"
         lines.append(f"Signed: gain over {zero}, + is better{_points(study)}.")
-    return f"{body}\n{' '.join(lines)}\n"
+    told = " ".join(lines)
+    return f"{body}\n{told if width is None else textwrap.fill(told, width)}\n"
+
+
+def _terminal_width() -> int | None:
+    """None where no terminal is written to."""
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+
+
+def _parts(columns: list[list[str]], width: int | None) -> list[list[list[str]]]:
+    """The columns in tables of at most `width`, each with the first column, which names its rows,
+    and at least one more. The last column, of notes, is then in the first table."""
+    if width is None or _wide(columns) <= width:
+        return [columns]
+    first, second, *others, notes = columns
+    parts = [[first, second]]
+    for column in (notes, *others):
+        if _wide([*parts[-1], column]) > width:
+            parts.append([first])
+        parts[-1].append(column)
+    return parts
+
+
+def _wide(columns: Sequence[Sequence[str]]) -> int:
+    """How many characters the longest row of a table may take."""
+    return sum(max(map(len, column)) for column in columns) + len(GAP) * (len(columns) - 1)
 
 
 def _note(marks: Marks, record: TrialRecord) -> str:
@@ -136,7 +168,7 @@ def aligned(columns: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> str
     widths = [max(map(len, column)) for column in columns]
     lines = []
     for index, row in enumerate(zip(*columns, strict=True)):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        line = GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         style = styles[index] if styles else ""
         lines.append(f"{style}{line.rstrip()}{PLAIN if style else ''}\n")
     return "".join(lines)

@@ -1,6 +1,8 @@
 import dataclasses
 import io
+import re
 
+import pytest
 from support.golden import check
 from support.planned import PLANNED
 from support.study import StudyOfRecords, make_spec, make_study
@@ -15,6 +17,38 @@ class Terminal(io.StringIO):
 
 def test_the_front_in_native_units_with_gains():
     check("front.txt", console.front_table(make_study(12), color=False))
+
+
+def test_a_narrow_terminal_shows_every_row_whole():
+    study = make_study(12)
+    whole = console.front_table(study, color=False)
+    assert console.front_table(study, color=False, width=200) == whole
+    shown = console.front_table(study, color=False, width=60)
+    check("front_narrow.txt", shown)
+    assert max(map(len, shown.splitlines())) <= 60
+    assert sorted(set(shown.split())) == sorted(set(whole.split()))
+
+
+@pytest.mark.parametrize("width", [1, 20, 40, 60, 80])
+def test_however_narrow_each_table_names_its_rows(width):
+    study = make_study(12)
+    *tables, _ = console.front_table(study, color=True, width=width).split("\n\n")
+    assert len(tables) > 1 or width == 80
+    for table in tables:
+        header, *rows = table.splitlines()
+        assert "trial" in header
+        assert len(rows) == len(study.front()) + 1
+        assert all(re.match(r"(\x1b\[\dm)?t\d{4}", row) for row in rows)
+
+
+def test_the_front_is_as_wide_as_the_terminal(monkeypatch):
+    study = make_study(12)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert console.front_table(study) == console.front_table(study, width=1000), "to a file"
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert console.front_table(study) == console.front_table(study, width=60)
 
 
 def test_a_regression_gains_in_its_own_units():
