@@ -14,21 +14,18 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
-import os
-import re
 import resource
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from unittest import mock
 
 import numpy as np
+from processes import done, fill_once, run_job
 
 IDS = (2_000_000, 500_000, 200_000, 100_000, 50_000, 20_000, 10_000, 5_000)
 IDS += (2_000, 1_000, 500, 200, 100, 50, 20, 10)
@@ -53,35 +50,34 @@ FORMATS = ("parquet", "csv")
 
 
 def write_rows(folder: Path, num_rows: int, kind: str) -> None:
-    """Daily files; nothing if they are there."""
+    """Daily files."""
+    for day in range(NUM_DAYS):
+        write_day(folder, day, num_rows // NUM_DAYS, kind)
+
+
+def write_day(folder: Path, day: int, count: int, kind: str) -> None:
     import polars as pl
 
-    if (folder / "done").exists():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for day in range(NUM_DAYS):
-        rng, count = np.random.default_rng(day), num_rows // NUM_DAYS
-        columns = {f"c{i}": zipf(rng, vocab, count) for i, vocab in enumerate(IDS)}
-        hashed = zipf(rng, NUM_HASHED, count).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        columns["h0"] = hashed.view(np.int64)
-        for i, vocab in enumerate(TEXTS):
-            names = pl.Series([f"value_{place:07d}" for place in range(vocab)])
-            columns[f"s{i}"] = names.gather(zipf(rng, vocab, count))
-        for i in range(4):
-            columns[f"x{i}"] = rng.standard_normal(count).astype(np.float32)
-        columns["x4"], columns["x5"] = rng.lognormal(size=count), rng.poisson(3, count)
-        holes = np.flatnonzero(rng.random(count) < 0.1)
-        columns["x6"] = pl.Series(rng.standard_normal(count)).scatter(holes, None)
-        click = rng.random(count) < 0.2
-        columns |= {"click": click, "buy": click & (rng.random(count) < 0.1)}
-        columns["day"] = np.full(count, 20220401 + day, dtype=np.int32)
-        frame = pl.DataFrame(columns).with_columns(pl.col(LABELS).cast(pl.Int8))
-        if kind == "csv":
-            frame.write_csv(folder / f"{day:02}.csv")
-        else:
-            frame.write_parquet(folder / f"{day:02}.parquet", row_group_size=min(count, GROUP_ROWS))
-    (folder / "done").touch()
+    rng = np.random.default_rng(day)
+    columns = {f"c{i}": zipf(rng, vocab, count) for i, vocab in enumerate(IDS)}
+    hashed = zipf(rng, NUM_HASHED, count).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    columns["h0"] = hashed.view(np.int64)
+    for i, vocab in enumerate(TEXTS):
+        names = pl.Series([f"value_{place:07d}" for place in range(vocab)])
+        columns[f"s{i}"] = names.gather(zipf(rng, vocab, count))
+    for i in range(4):
+        columns[f"x{i}"] = rng.standard_normal(count).astype(np.float32)
+    columns["x4"], columns["x5"] = rng.lognormal(size=count), rng.poisson(3, count)
+    holes = np.flatnonzero(rng.random(count) < 0.1)
+    columns["x6"] = pl.Series(rng.standard_normal(count)).scatter(holes, None)
+    click = rng.random(count) < 0.2
+    columns |= {"click": click, "buy": click & (rng.random(count) < 0.1)}
+    columns["day"] = np.full(count, 20220401 + day, dtype=np.int32)
+    frame = pl.DataFrame(columns).with_columns(pl.col(LABELS).cast(pl.Int8))
+    if kind == "csv":
+        frame.write_csv(folder / f"{day:02}.csv")
+    else:
+        frame.write_parquet(folder / f"{day:02}.parquet", row_group_size=min(count, GROUP_ROWS))
 
 
 def zipf(rng: np.random.Generator, vocab: int, count: int) -> np.ndarray:
@@ -270,12 +266,7 @@ def measured(job: str, folder: Path, cache: Path, repeats: int) -> dict[str, flo
     for _ in range(repeats):
         if job == "encode":
             shutil.rmtree(cache, ignore_errors=True)
-        command = [sys.executable, __file__, "--job", job, "--folder", str(folder)]
-        environment = {**os.environ, "AUTOMTL_CACHE": str(cache)}
-        output = subprocess.run(
-            command, env=environment, check=True, capture_output=True, text=True
-        ).stdout
-        runs.append(json.loads(output))
+        runs.append(run_job(__file__, job, folder, cache=cache))
     best = {key: min(run[key] for run in runs) for key in runs[0]}
     return best | {"peak": max(run["peak"] for run in runs)}
 
@@ -292,13 +283,11 @@ def main() -> None:
     parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
-        took = RUN[options.job](options.folder)
-        peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-        print(json.dumps(took | {"peak": int(peak[1]) / 1e6 if peak else 0.0}))
+        done(RUN[options.job](options.folder))
         return
     for num_rows in options.rows:
         folder = options.folder / f"{num_rows}-{options.format}"
-        write_rows(folder, num_rows, options.format)
+        fill_once(folder, partial(write_rows, folder, num_rows, options.format))
         found = {
             job: measured(job, folder, options.folder / "cache", options.repeats)
             for job in JOBS

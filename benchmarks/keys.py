@@ -9,28 +9,21 @@ fifth is not learned from. Each kind is encoded in a process of its own, whose p
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import re
 import shutil
-import subprocess
-import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from processes import done, fill_once, run_job
 
 NUM_FILES = 10
 COLUMNS = {"text": ["id"], "integers": ["id", "more"]}
 
 
 def write_rows(folder: Path, kind: str, num_rows: int) -> None:
-    """Daily files; nothing if they are there."""
-    if (folder / "done").exists():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    """Daily files."""
     for day in range(NUM_FILES):
         rng, count = np.random.default_rng(day), num_rows // NUM_FILES
         halves = pl.DataFrame(rng.integers(2**60, 2**62, (count, 2)), schema=["id", "more"])
@@ -40,11 +33,9 @@ def write_rows(folder: Path, kind: str, num_rows: int) -> None:
             click=pl.Series(rng.random(count) < 0.2).cast(pl.Int8),
             day=pl.lit(day, dtype=pl.Int32),
         ).write_parquet(folder / f"{day}.parquet")
-    (folder / "done").touch()
 
 
-def encode(folder: Path, kind: str) -> None:
-    """Prints what it took."""
+def encode(folder: Path, kind: str) -> dict[str, float]:
     from automtl.data.cache import open_data
     from automtl.spec.schema import Spec
 
@@ -63,9 +54,7 @@ def encode(folder: Path, kind: str) -> None:
     began = time.perf_counter()
     tables = open_data(spec).features.tables
     took = time.perf_counter() - began
-    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    num_ids = sum(table.num_rows for table in tables)
-    print(json.dumps({"s": took, "GB": int(peak[1]) / 1e6 if peak else 0.0, "ids": num_ids}))
+    return {"s": took, "ids": sum(table.num_rows for table in tables)}
 
 
 def main() -> None:
@@ -77,21 +66,16 @@ def main() -> None:
     parser.add_argument("--job", choices=COLUMNS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
-        encode(options.folder, options.job)
+        done(encode(options.folder, options.job))
         return
     print("| ids | in vocabularies | s | peak GB |\n|---|---|---|---|")
     for kind in COLUMNS:
         folder = options.folder / f"{options.rows}-{kind}"
-        write_rows(folder, kind, options.rows)
+        fill_once(folder, partial(write_rows, folder, kind, options.rows))
         cache = options.folder / "cache"
         shutil.rmtree(cache, ignore_errors=True)
-        command = [sys.executable, __file__, "--job", kind, "--folder", str(folder)]
-        environment = {**os.environ, "AUTOMTL_CACHE": str(cache)}
-        output = subprocess.run(
-            command, env=environment, check=True, capture_output=True, text=True
-        ).stdout
-        took = json.loads(output)
-        print(f"| {kind} | {took['ids']:,} | {took['s']:.1f} | {took['GB']:.2f} |", flush=True)
+        took = run_job(__file__, kind, folder, cache=cache)
+        print(f"| {kind} | {took['ids']:,} | {took['s']:.1f} | {took['peak']:.2f} |", flush=True)
 
 
 if __name__ == "__main__":
