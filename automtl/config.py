@@ -27,6 +27,7 @@ __all__ = [
     "Direction",
     "EmbeddingOptimizer",
     "Evaluation",
+    "ExecutorName",
     "Family",
     "FeatureSchema",
     "ModelConfig",
@@ -70,6 +71,7 @@ TimeUnit = Literal["s", "ms", "us", "ns", "ymd"]  # since 1970; ymd: 20220425
 TimePart = Literal["hour", "weekday"]
 Scale = Literal["standard", "log1p", "quantile", "buckets"]  # of a number
 AgeUnit = Literal["seconds", "minutes", "hours", "days"]
+ExecutorName = Literal["ray", "processes", "local"]  # who runs trials (search/executors.py)
 TrainedOn = Literal["train", "train+valid"]  # the rows that models and their encoder learn from
 Config = TypeVar("Config")
 

@@ -1,13 +1,15 @@
 """How fast are rows encoded, in how much memory, and how fast do they come back from the cache?
 
-    python benchmarks/data.py --rows 5000000 20000000 [--format csv]
+    python benchmarks/data.py --rows 5000000 20000000 [--ids integers text] [--format csv]
 
-Generated rows: 30 columns in 40 daily files (Parquet: zstd, row groups of 125,000), 17 integer id
-columns with Zipf frequencies (10 to 2,000,000 ids, one of 64-bit hashes), 3 of text, 7 of numbers,
-2 labels and the day, by which they are split. Each job runs in a process of its own; its peak is
-VmHWM, the most memory that it ever had, its times the best of `--repeats`. CPU seconds are those of
-all threads: what it takes on a machine that others use, too. `LabelEncoder` is how the examples of
-torch-rechub and DeepCTR-Torch encode: pandas, a LabelEncoder a column, a MinMaxScaler.
+Generated rows: 30 columns in 40 daily files (Parquet: zstd, row groups of 125,000), 17 id columns
+with Zipf frequencies (10 to 2,000,000 ids), 3 of names, 7 of numbers, 2 labels and the day, by
+which they are split. Ids are integers (one column has hashes of 64 bits) or text of eight
+hexadecimal digits, as in Criteo's rows. Each job runs in a process of its own; its peak is VmHWM,
+the most memory that it ever had, its times the best of `--repeats`. CPU seconds are those of all
+threads: what it takes on a machine that others use, too. `LabelEncoder` is how the examples of
+torch-rechub and DeepCTR-Torch encode (Criteo's ids and Census-Income's categories are text there,
+ByteRec's ids integers): pandas, a LabelEncoder a column, a MinMaxScaler.
 """
 
 from __future__ import annotations
@@ -22,10 +24,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import numpy as np
 from processes import done, fill_once, run_job
+
+if TYPE_CHECKING:
+    import polars as pl
 
 IDS = (2_000_000, 500_000, 200_000, 100_000, 50_000, 20_000, 10_000, 5_000)
 IDS += (2_000, 1_000, 500, 200, 100, 50, 20, 10)
@@ -47,21 +53,26 @@ STEPS = {
 }
 JOBS = ("encode", "polars", "pyarrow", "batches", "labels")
 FORMATS = ("parquet", "csv")
+KINDS_OF_IDS = ("integers", "text")
 
 
-def write_rows(folder: Path, num_rows: int, kind: str) -> None:
+def write_rows(folder: Path, num_rows: int, kind: str, ids: str) -> None:
     """Daily files."""
     for day in range(NUM_DAYS):
-        write_day(folder, day, num_rows // NUM_DAYS, kind)
+        write_day(folder, day, num_rows // NUM_DAYS, kind, ids)
 
 
-def write_day(folder: Path, day: int, count: int, kind: str) -> None:
+def write_day(folder: Path, day: int, count: int, kind: str, ids: str) -> None:
     import polars as pl
 
     rng = np.random.default_rng(day)
     columns = {f"c{i}": zipf(rng, vocab, count) for i, vocab in enumerate(IDS)}
-    hashed = zipf(rng, NUM_HASHED, count).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    columns["h0"] = hashed.view(np.int64)
+    columns["h0"] = zipf(rng, NUM_HASHED, count)
+    if ids == "text":
+        columns = {name: hexadecimal(numbers) for name, numbers in columns.items()}
+    else:
+        hashed = columns["h0"].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        columns["h0"] = hashed.view(np.int64)
     for i, vocab in enumerate(TEXTS):
         names = pl.Series([f"value_{place:07d}" for place in range(vocab)])
         columns[f"s{i}"] = names.gather(zipf(rng, vocab, count))
@@ -83,6 +94,15 @@ def write_day(folder: Path, day: int, count: int, kind: str) -> None:
 def zipf(rng: np.random.Generator, vocab: int, count: int) -> np.ndarray:
     cumulative = np.cumsum(np.arange(1, vocab + 1) ** -ZIPF_EXPONENT)
     return np.searchsorted(cumulative, rng.random(count) * cumulative[-1]).astype(np.int64)
+
+
+def hexadecimal(numbers: np.ndarray) -> pl.Series:
+    """Eight digits that tell the numbers apart."""
+    import polars as pl
+
+    distinct, places = np.unique(numbers, return_inverse=True)
+    mixed = distinct * 0x9E3779B1 % 2**32  # by an odd number: no two become the same
+    return pl.Series([f"{number:08x}" for number in mixed.tolist()]).gather(places)
 
 
 # ---- jobs: each says what it took, in seconds ----------------------------------------------
@@ -278,6 +298,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--folder", type=Path, default=Path("/tmp/automtl-benchmark-data"))
     parser.add_argument("--format", choices=FORMATS, default="parquet")
+    parser.add_argument("--ids", nargs="+", choices=KINDS_OF_IDS, default=["integers"])
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--skip", nargs="*", default=[], choices=JOBS)
     parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
@@ -285,15 +306,16 @@ def main() -> None:
     if options.job:
         done(RUN[options.job](options.folder))
         return
-    for num_rows in options.rows:
-        folder = options.folder / f"{num_rows}-{options.format}"
-        fill_once(folder, partial(write_rows, folder, num_rows, options.format))
+    for num_rows, ids in itertools.product(options.rows, options.ids):
+        folder = options.folder / f"{num_rows}-{options.format}-{ids}"
+        fill_once(folder, partial(write_rows, folder, num_rows, options.format, ids))
         found = {
             job: measured(job, folder, options.folder / "cache", options.repeats)
             for job in JOBS
             if job not in options.skip
         }
-        print(table(f"{num_rows:,} rows of {options.format}", num_rows, found), flush=True)
+        title = f"{num_rows:,} rows of {options.format}, ids are {ids}"
+        print(table(title, num_rows, found), flush=True)
 
 
 def table(title: str, num_rows: int, found: dict[str, dict[str, float]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from automtl.cli.options import (
     INTERRUPTED,
     Address,
     AsJson,
-    ExecutorName,
+    Executor,
     RunPath,
     Workers,
     json_text,
@@ -20,6 +20,7 @@ from automtl.cli.options import (
 from automtl.cli.page import write_page
 
 if TYPE_CHECKING:
+    from automtl.config import ExecutorName
     from automtl.confirmed import Confirmation
     from automtl.spec.schema import ConfirmSpec
     from automtl.study import Study
@@ -40,7 +41,7 @@ def confirm(
         typer.Option(metavar="COLUMN", help="Whose rows depend on each other: user_id."),
     ] = None,
     workers: Workers = None,
-    executor: ExecutorName = "ray",
+    executor: Executor = "ray",
     address: Address = None,
     as_json: AsJson = False,
 ) -> None:
@@ -69,7 +70,7 @@ def confirmation(
     study: Study,
     settings: ConfirmSpec,
     *,
-    executor: Literal["ray", "local"],
+    executor: ExecutorName,
     workers: int | None,
     address: str | None,
 ) -> Confirmation:

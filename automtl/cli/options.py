@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import typer
 
+from automtl.config import ExecutorName
 from automtl.extras import require
 
 __all__ = [
@@ -20,7 +21,7 @@ __all__ = [
     "Address",
     "AsJson",
     "Engine",
-    "ExecutorName",
+    "Executor",
     "Overrides",
     "RunPath",
     "SpecPath",
@@ -46,8 +47,9 @@ Overrides = Annotated[
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Trials at once; as many as fit if left out.")
 ]
-ExecutorName = Annotated[
-    Literal["ray", "local"], typer.Option(help="Ray, or one trial at a time in this process.")
+Executor = Annotated[
+    ExecutorName,
+    typer.Option(help="Ray, processes of this machine, or one trial at a time in this process."),
 ]
 Engine = Annotated[
     Literal["auto", "torch", "onnx"],

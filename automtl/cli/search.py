@@ -13,7 +13,7 @@ from automtl.cli.export import export_command
 from automtl.cli.options import (
     INTERRUPTED,
     Address,
-    ExecutorName,
+    Executor,
     Overrides,
     SpecPath,
     Track,
@@ -33,7 +33,7 @@ def search(
     ] = None,
     overrides: Overrides = None,
     workers: Workers = None,
-    executor: ExecutorName = "ray",
+    executor: Executor = "ray",
     address: Address = None,
     resume: Annotated[
         bool,

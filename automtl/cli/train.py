@@ -13,7 +13,7 @@ from automtl.cli.options import (
     INTERRUPTED,
     Address,
     AsJson,
-    ExecutorName,
+    Executor,
     Overrides,
     Workers,
     json_text,
@@ -55,7 +55,7 @@ def train(
     ] = 5.0,
     overrides: Overrides = None,
     workers: Workers = None,
-    executor: ExecutorName = "local",
+    executor: Executor = "local",
     address: Address = None,
     as_json: AsJson = False,
 ) -> None:

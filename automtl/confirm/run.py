@@ -10,9 +10,10 @@ Whoever asks again, for more seeds or after a kill, trains only what is not ther
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from automtl import rundir
+from automtl.config import ExecutorName
 from automtl.confirm.candidates import Selection, reruns, select
 from automtl.confirm.compare import compare_all
 from automtl.confirm.keep import forget_others
@@ -72,7 +73,7 @@ def run_confirm(
     study: Study,
     settings: ConfirmSpec,
     *,
-    executor: Literal["ray", "local"] = "ray",
+    executor: ExecutorName = "ray",
     workers: int | None = None,
     address: str | None = None,
     frame: Any = None,
@@ -87,7 +88,7 @@ def run_confirm(
     Raises RunError (no front yet, another process confirms, the rows are gone, a full disk) and
     DataError (no such group column). After KeyboardInterrupt or a kill the same call goes on.
     """
-    check_executor(executor)
+    check_executor(executor, address=address)
     progress = progress or Quiet()
     data, spec = encoded_data(study, report=report), study.spec
     if frame is not None:

@@ -11,9 +11,9 @@ from their checkpoints. Seeds that failed are tried again, once each time.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-from automtl.config import TrainedOn
+from automtl.config import ExecutorName, TrainedOn
 from automtl.confirm.loop import ConfirmLoop
 from automtl.data.cache import EncodedData, Report, open_data
 from automtl.data.groups import group_column, group_ids
@@ -70,7 +70,7 @@ def run_training(
     seeds: int = 1,
     trained_on: TrainedOn = "train+valid",
     resume: bool = False,
-    executor: Literal["ray", "local"] = "local",
+    executor: ExecutorName = "local",
     workers: int | None = None,
     address: str | None = None,
     checkpoint_s: float = CHECKPOINT_S,
@@ -88,7 +88,7 @@ def run_training(
     Raises SpecError (free knobs, called by `source`), RunError (the directory, or a full disk),
     DataError (the rows) and SearchFailedError (no seed came to its end).
     """
-    check_executor(executor)
+    check_executor(executor, address=address)
     progress = progress or Quiet()
     wanted = trainings(spec, fixed_config(spec, source=source), seeds=seeds)
     if resume:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from automtl.config import TrainedOn
+from automtl.config import ExecutorName, TrainedOn
 from automtl.export.bundle import Bundle
 from automtl.export.final import Places, train_and_export
 from automtl.final.run import CHECKPOINT_S, run_training
@@ -27,7 +27,7 @@ def search(
     data: Any = None,
     out: str | Path | None = None,
     workers: int | None = None,
-    executor: Literal["ray", "local"] = "ray",
+    executor: ExecutorName = "ray",
     address: str | None = None,
     resume: bool = False,
     overrides: Mapping[str, Any] | None = None,
@@ -37,8 +37,9 @@ def search(
 
     `data` (a polars or pandas frame, or an Arrow table) takes the place of the spec's files, which
     it then need not name. The study is on disk, in `out` or reports/NAME; with `resume` it goes
-    on there. `workers` trials run at once, as many as fit if left out; "local" runs one after the
-    other in this process. Nothing is confirmed: `study.confirm()` does it.
+    on there. `workers` trials run at once, as many as fit if left out; "processes" are those of
+    this machine, without Ray; "local" runs one after the other in this process. Nothing is
+    confirmed: `study.confirm()` does it.
 
     Raises SpecError, DataError, RunError or SearchFailedError, each with the way out.
 
@@ -69,7 +70,7 @@ def train(
     seeds: int = 1,
     rows: TrainedOn = "train+valid",
     workers: int | None = None,
-    executor: Literal["ray", "local"] = "local",
+    executor: ExecutorName = "local",
     resume: bool = False,
     overrides: Mapping[str, Any] | None = None,
     checkpoint_s: float = CHECKPOINT_S,

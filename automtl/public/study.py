@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from automtl.analysis.confirmed_frame import confirmed_frame
 from automtl.analysis.frames import evaluations_frame, trials_frame
@@ -23,6 +23,7 @@ from automtl.terminal.console import front_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automtl.config import ExecutorName
     from automtl.report.figures import Figure
 
 __all__ = ["Study"]
@@ -100,7 +101,7 @@ class Study:
         group: str | None = None,
         data: Any = None,
         workers: int | None = None,
-        executor: Literal["ray", "local"] = "ray",
+        executor: ExecutorName = "ray",
         quiet: bool = False,
     ) -> pd.DataFrame:
         """Trains the best again with fresh seeds; -> `confirmed()`. What is there is not repeated.

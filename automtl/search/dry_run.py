@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from automtl.config import TrialConfig
+from automtl.config import ExecutorName, TrialConfig
 from automtl.data.cache import EncodedData, find_cached
 from automtl.errors import TrialFailedError
 from automtl.models.cost import costs
@@ -21,9 +20,9 @@ from automtl.search.estimate import (
     remaining_epochs,
     remaining_evaluations,
 )
-from automtl.search.executor import room
 from automtl.search.fidelity import Ladder, count_positives, make_ladder
 from automtl.search.limits import device_s
+from automtl.search.machine import gpu_names, num_cpus, room
 from automtl.search.plan import (
     REFERENCE_DEPENDENCY,
     REFERENCE_FAMILY,
@@ -97,7 +96,7 @@ def dry_run(
     run_dir: Path | None,
     *,
     resume: bool = False,
-    executor: Literal["ray", "local"] = "ray",
+    executor: ExecutorName = "ray",
     workers: int | None = None,
     address: str | None = None,
 ) -> DryRun:
@@ -183,22 +182,18 @@ def _why(ladder: Ladder, data: EncodedData | None) -> str:
     return ladder.why
 
 
-def _num_workers(spec: Spec, executor: str, workers: int | None, address: str | None) -> int | None:
+def _num_workers(
+    spec: Spec, executor: ExecutorName, workers: int | None, address: str | None
+) -> int | None:
     """How many trials run at once; None where only the cluster knows."""
     if executor == "local":
         return 1
     if workers is not None or address is not None:
         return workers
     trial = spec.trial
-    num_gpus = _num_gpus() if trial.device != "cpu" and trial.gpus else 0
-    num_cpus = len(os.sched_getaffinity(0))
-    return max(1, room(num_cpus, num_gpus, cpus=trial.cpus, gpus=trial.gpus if num_gpus else 0))
-
-
-def _num_gpus() -> int:
-    import torch  # here: only a search needs it
-
-    return torch.cuda.device_count()
+    num_gpus = len(gpu_names()) if trial.device != "cpu" and trial.gpus else 0
+    gpus = trial.gpus if num_gpus else 0
+    return max(1, room(num_cpus(), num_gpus, cpus=trial.cpus, gpus=gpus))
 
 
 def _bursts(spec: Spec, data: EncodedData) -> tuple[Burst, ...]:

@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
@@ -15,7 +16,16 @@ from automtl.search.assignment import Assignment, Job, Loop
 from automtl.search.disk import DiskFailureError
 from automtl.search.heartbeat import Watchdog
 
-__all__ = ["Executor", "LocalExecutor", "describe_failure", "room"]
+__all__ = [
+    "LESS_MEMORY",
+    "Death",
+    "Executor",
+    "LocalExecutor",
+    "describe_failure",
+    "worker_environment",
+]
+
+LESS_MEMORY = "fewer workers or a smaller batch_size need less"
 
 
 class Executor(Protocol):
@@ -79,6 +89,16 @@ class LocalExecutor:
             signal.signal(signal.SIGALRM, before)
 
 
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Why a trial's process is gone; `is_lost` if it may be of no fault of its own: its machine is
+    gone, too, or was short of memory."""
+
+    reason: str
+    text: str = ""
+    is_lost: bool = False
+
+
 def describe_failure(error: Exception) -> tuple[str, str]:
     """(reason in one line, traceback) of what ended a trial."""
     text = str(error) or "no message"
@@ -87,7 +107,6 @@ def describe_failure(error: Exception) -> tuple[str, str]:
     return reason.splitlines()[0], "".join(traceback.format_exception(error))
 
 
-def room(num_cpus: float, num_gpus: float, *, cpus: float, gpus: float) -> int:
-    """How many trials run at once where each takes `cpus` and `gpus`; 0 GPUs do not count."""
-    fitting = int(num_cpus / cpus + 1e-9)
-    return min(fitting, int(num_gpus / gpus + 1e-9)) if gpus else fitting
+def worker_environment(cpus: float) -> dict[str, str]:
+    """For a process that runs trials of so many cores: one thread a core; waiting threads sleep."""
+    return {"OMP_NUM_THREADS": str(max(1, int(cpus))), "OMP_WAIT_POLICY": "PASSIVE"}

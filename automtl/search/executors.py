@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
+from automtl.config import ExecutorName
 from automtl.errors import RunError
 from automtl.search.executor import Executor, LocalExecutor
 from automtl.search.heartbeat import Watchdog
+from automtl.search.process_executor import ProcessExecutor
 from automtl.spec.schema import TrialSpec
 
 __all__ = ["check_executor", "make_executor"]
 
-EXECUTORS = ("ray", "local")
 
-
-def check_executor(name: str) -> None:
-    """Raises RunError for a name that no executor has."""
-    if name not in EXECUTORS:
-        raise RunError(f"executor: {name!r} is none; write one of {', '.join(EXECUTORS)}")
+def check_executor(name: str, *, address: str | None = None) -> None:
+    """Raises RunError for a name that no executor has, or an `address` that it cannot go to."""
+    names = get_args(ExecutorName)
+    if name not in names:
+        raise RunError(f"executor: {name!r} is none; write one of {', '.join(names)}")
+    if address is not None and name != "ray":
+        raise RunError(
+            f"--address {address}: only Ray reaches a cluster; write --executor ray, or leave "
+            "--address out"
+        )
 
 
 def make_executor(
-    name: Literal["ray", "local"],
+    name: ExecutorName,
     trial: TrialSpec,
     alive_dir: Path,
     *,
@@ -34,12 +40,11 @@ def make_executor(
     watchdog = Watchdog(alive_dir, stall_s=60 * trial.stall_minutes)
     if name == "local":
         return LocalExecutor(watchdog)
+    gpus = 0.0 if trial.device == "cpu" else trial.gpus
+    if name == "processes":
+        return ProcessExecutor(workers=workers, cpus=trial.cpus, gpus=gpus, watchdog=watchdog)
     from automtl.search.ray_executor import RayExecutor  # here: importing Ray takes a second
 
     return RayExecutor(
-        workers=workers,
-        cpus=trial.cpus,
-        gpus=0.0 if trial.device == "cpu" else trial.gpus,
-        address=address,
-        watchdog=watchdog,
+        workers=workers, cpus=trial.cpus, gpus=gpus, address=address, watchdog=watchdog
     )

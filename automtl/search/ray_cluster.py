@@ -18,6 +18,7 @@ from typing import Any
 import ray
 
 from automtl.errors import RunError
+from automtl.search.executor import worker_environment
 
 __all__ = [
     "DRIVER_ENVIRONMENT",
@@ -64,8 +65,7 @@ def cluster(
             f"--address {address}: the search must run on a machine of the cluster, which "
             "a ray:// address cannot do; run it there with --address auto"
         )
-    # one thread a core that a trial has; waiting threads sleep
-    of_workers = {"OMP_NUM_THREADS": str(max(1, int(cpus))), "OMP_WAIT_POLICY": "PASSIVE"}
+    of_workers = worker_environment(cpus)
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     inherited: Mapping[str, str] = {}
     if address is None:

@@ -15,8 +15,8 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 
 from automtl.errors import RunError
 from automtl.search.assignment import Job, Loop
-from automtl.search.executor import room
 from automtl.search.heartbeat import Watchdog
+from automtl.search.machine import room
 from automtl.search.ray_cluster import (
     DRIVER_ENVIRONMENT,
     cluster,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,12 @@ from automtl.config import Evaluation
 from automtl.errors import RunError
 from automtl.search.assignment import Assignment, Job, Loop
 from automtl.search.disk import DiskFailureError
-from automtl.search.executor import describe_failure
+from automtl.search.executor import LESS_MEMORY, Death, describe_failure
 from automtl.search.heartbeat import Watchdog
 from automtl.search.ray_home import home_from, this_node
 
 __all__ = [
     "Bridge",
-    "Death",
     "TrialActor",
     "TuneLookout",
     "TuneScheduler",
@@ -43,16 +41,6 @@ __all__ = [
 
 WAIT_S = 0.1  # before the loop is asked again when it had nothing to start
 LAST_WORDS_S = 30.0  # a whole machine's death is known to Ray some 15 s after it fell silent
-
-
-@dataclass(frozen=True, slots=True)
-class Death:
-    """Why a trial's process is gone; `is_lost` if it may be of no fault of its own: its machine is
-    gone, too, or was short of memory."""
-
-    reason: str
-    text: str = ""
-    is_lost: bool = False
 
 
 class Bridge:
@@ -246,11 +234,11 @@ def describe_death(error_file: str | None, actor: Any) -> Death:
     if _CONNECTION_LOST in text:
         return Death(
             "the worker died: its process was killed (signal 9) or crashed; if memory was short "
-            f"(dmesg tells), {_LESS_MEMORY}",
+            f"(dmesg tells), {LESS_MEMORY}",
             text,
         )
     if any(sign in text for sign in _OUT_OF_MEMORY):  # Ray may have taken it for another's need
-        return Death(f"{_SHORT_OF_MEMORY}; {_LESS_MEMORY}", text, is_lost=True)
+        return Death(f"{_SHORT_OF_MEMORY}; {LESS_MEMORY}", text, is_lost=True)
     lines = text.splitlines()
     return Death(f"the worker died: {lines[-1].split('. ')[0]}", text) if lines else _UNKNOWN_DEATH
 
@@ -268,7 +256,6 @@ _NODE_DIED = "node has died"
 _OUT_OF_MEMORY = ("OUT_OF_MEMORY", "running low on memory")
 _SHORT_OF_MEMORY = "the worker died: Ray ended it as memory was short"
 _SMALLER = "a smaller batch_size or smaller embeddings need less"
-_LESS_MEMORY = "fewer workers or a smaller batch_size need less"
 _CONNECTION_LOST = "connection error code 2"  # all that a signal leaves
 
 

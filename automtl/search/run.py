@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from automtl.config import ExecutorName
 from automtl.data.cache import Report, open_data
 from automtl.doctor.checkup import check_before_search
 from automtl.errors import RunError
@@ -32,7 +33,7 @@ def run_search(
     *,
     frame: Any = None,
     resume: bool = False,
-    executor: Literal["ray", "local"] = "ray",
+    executor: ExecutorName = "ray",
     workers: int | None = None,
     address: str | None = None,
     progress: Progress | None = None,
@@ -53,7 +54,7 @@ def run_search(
     trial succeeded). After KeyboardInterrupt, a kill or a full disk, `resume` loses no finished
     trial and repeats none.
     """
-    check_executor(executor)
+    check_executor(executor, address=address)
     trackers = [target.open() for target in parse_targets(track)]
     if resume:
         study = Study.open(run_dir)

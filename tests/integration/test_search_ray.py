@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import logging
 import os
@@ -18,13 +17,11 @@ from typing import Any, cast
 import psutil
 import pytest
 import ray
+from support.executor_contract import check_error_of_the_loop, check_full_disk, check_sick_trials
 from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
 
-from automtl.search.disk import DiskFailureError
 from automtl.search.executor import LocalExecutor
-from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
-from automtl.search.plan import in_order, plan_trials
 from automtl.search.ray_executor import RayExecutor
 from automtl.search.ray_tune import Bridge, describe_death
 from automtl.search.scratch import scratch_directory
@@ -33,7 +30,6 @@ from automtl.study_writer import create_study, writing
 
 TESTS = Path(__file__).parents[1]
 LIMIT_S = 300  # on a busy machine all of this takes ten times as long
-STALL_S = 3  # the first trial of a worker imports for so long, but then it is not yet counted
 
 pytestmark = [
     pytest.mark.slow,
@@ -82,48 +78,12 @@ def wait_for_results(search: subprocess.Popen[str], run_dir: Path) -> None:
 def test_workers_fail_die_and_hang_and_the_search_goes_on(
     executor: RayExecutor, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    gated = [{"family": name, "num_shared_experts": {"int": [2, 8]}} for name in ("omoe", "mmoe")]
-    plain = [{"family": name} for name in ("shared_embedding", "shared_bottom")]
-    cgc = {"family": "cgc", "num_shared_experts": 1, "num_task_experts": 1}
-    spec = fake_spec(trials=16, space={"sharing": [*plain, *gated, cgc]})
-    study = create_study(tmp_path / "run", spec, FakeData())
-    faults = {2: "raise", 5: "hang", 8: "die", 10: "nan", 11: "hang at first"}
-    defaults = {  # which no rung stops before their fault
-        number
-        for number, planned in enumerate(in_order(plan_trials(spec), 16))
-        if planned is not None and planned.role == "baseline"
-    }
-    assert {2, 5, 8, 10} < defaults
-    executor.watchdog = Watchdog(study.alive_dir, stall_s=STALL_S)
-    with writing(study) as writer:
-        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
-        executor.run(loop, FakeJob(faults=faults, pause_s=0.01, alive_dir=study.alive_dir))
-        assert list(study.alive_dir.iterdir()) == []
-    trials = study.trials()
-    assert len(trials) == len(study.history()) == 16
-    failed = {record.number: record.reason for record in trials if record.state == "failed"}
-    assert failed.keys() == faults.keys()
-    assert failed[2] == "RuntimeError: the second evaluation"
-    silent = f"hung: no sign of life for {STALL_S} seconds; last seen "
-    assert failed[5] == silent + "at step 350 of 1,200"
-    assert failed[8].startswith("the worker died: its process was killed (signal 9) or crashed")
-    assert failed[10] == "buy.auc is nan after 1 epochs"
-    assert failed[11] == silent + "before its first step"
-    assert all(len(r.evaluations) == 3 for r in trials if r.state == "complete")
+    check_sick_trials(executor, tmp_path / "run")
     assert capfd.readouterr().out == "", "stdout is for results"
 
 
 def test_a_trial_that_cannot_be_kept_ends_the_search(executor: RayExecutor, tmp_path: Path) -> None:
-    spec = fake_spec(trials=16)
-    study = create_study(tmp_path / "run", spec, FakeData())
-    with writing(study) as writer:
-        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
-        with pytest.raises(DiskFailureError, match="No space left") as raised:
-            executor.run(loop, FakeJob(faults={0: "full disk"}, pause_s=0.01))
-    assert raised.value.errno == errno.ENOSPC
-    assert raised.value.filename == "t.safetensors"
-    assert len(study.trials()) < 8
-    assert study.trials()[0].state == "running", "so that it is run again"
+    check_full_disk(executor, tmp_path / "run")
 
 
 def test_a_quarter_of_a_gpu_makes_room_for_four(executor: RayExecutor, tmp_path: Path) -> None:
@@ -141,18 +101,7 @@ def test_a_quarter_of_a_gpu_makes_room_for_four(executor: RayExecutor, tmp_path:
 def test_an_error_of_the_loop_ends_the_search(
     executor: RayExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = fake_spec(trials=16)
-    study = create_study(tmp_path / "run", spec, FakeData())
-
-    def full(*args: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with writing(study) as writer:
-        loop = SearchLoop(writer, spec, features=FEATURES, tasks=TASKS)
-        monkeypatch.setattr(writer, "add_evaluation", full)
-        with pytest.raises(OSError, match="No space left"):
-            executor.run(loop, FakeJob())
-    assert {record.state for record in study.history()} == {"running"}, "and it can be resumed"
+    check_error_of_the_loop(executor, tmp_path / "run", monkeypatch)
 
 
 def test_memory_runs_short_and_the_search_goes_on_with_fewer_workers(tmp_path: Path) -> None:

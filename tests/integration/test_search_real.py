@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from automtl.config import ExecutorName
 from automtl.data.cache import open_data
 from automtl.errors import DataError, RunError, SearchFailedError
 from automtl.models.model import MultiTaskModel
@@ -58,8 +59,11 @@ def make_spec(**changes: object) -> Spec:
     )
 
 
-def search(run_dir: Path, spec: Spec, *, resume: bool = False) -> Study:
-    return run_search(spec, run_dir, resume=resume, executor="local")
+def search(
+    run_dir: Path, spec: Spec, *, resume: bool = False, executor: ExecutorName = "local"
+) -> Study:
+    """One trial after the other."""
+    return run_search(spec, run_dir, resume=resume, executor=executor, workers=1)
 
 
 class Notes:
@@ -108,8 +112,10 @@ def test_a_search_trains_evaluates_and_keeps_what_is_on_the_front(tmp_path: Path
     assert sum(value.numel() for value in weights.values()) == record.metrics["params"]
 
 
-def test_a_search_can_be_repeated(tmp_path: Path) -> None:
-    first, again = (search(tmp_path / name, make_spec()) for name in ("first", "again"))
+@pytest.mark.parametrize("executor", ["local", "processes"])
+def test_a_search_can_be_repeated(executor: ExecutorName, tmp_path: Path) -> None:
+    first = search(tmp_path / "first", make_spec())
+    again = search(tmp_path / "again", make_spec(), executor=executor)
     for one, other in zip(first.trials(), again.trials(), strict=True):
         assert (one.config, one.seed, one.values) == (other.config, other.seed, other.values)
 

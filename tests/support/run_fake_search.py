@@ -12,6 +12,7 @@ from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
 
 from automtl.search.executor import Executor, LocalExecutor
 from automtl.search.loop import SearchLoop
+from automtl.search.process_executor import ProcessExecutor
 from automtl.study import Study
 from automtl.study_writer import create_study, writing
 
@@ -24,7 +25,9 @@ def main() -> None:
     faults = {int(fault[0]): fault[1]} if fault else {}
     job = FakeJob(pause_s=float(pause_s), weights_dir=study.run_dir / "weights", faults=faults)
     executor: Executor = LocalExecutor()
-    if name == "ray":
+    if name == "processes":
+        executor = ProcessExecutor(workers=2, cpus=1, gpus=0.25)
+    elif name == "ray":
         from automtl.search.ray_executor import RayExecutor
 
         executor = RayExecutor(workers=2, cpus=1, gpus=0.25, address=None)

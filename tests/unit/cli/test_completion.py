@@ -38,7 +38,7 @@ def test_the_script_asks_this_program(call, shell):
         ("automtl sea", {"search"}),
         ("automtl data c", {"clean"}),
         ("automtl search x.yaml --res", {"--resume"}),
-        ("automtl search x.yaml --executor ", {"ray", "local"}),
+        ("automtl search x.yaml --executor ", {"ray", "processes", "local"}),
     ],
 )
 def test_commands_options_and_choices_are_completed(call, monkeypatch, typed, found):

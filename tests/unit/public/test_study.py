@@ -145,8 +145,17 @@ def test_an_executor_that_there_is_not_is_refused_first(study, plain, frame, tmp
         lambda: automtl.train(plain, data=frame, out=out, executor=executor),
         lambda: study.confirm(executor=executor),
     ):
-        with pytest.raises(RunError, match=rf"executor: '{executor}' .* write one of ray, local"):
+        with pytest.raises(
+            RunError, match=rf"executor: '{executor}' .* write one of ray, processes"
+        ):
             call()
+    assert not out.exists()
+
+
+def test_an_address_is_for_ray_alone(plain, frame, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(RunError, match="--address auto: only Ray reaches a cluster; write"):
+        automtl.search(plain, data=frame, out=out, executor="processes", address="auto")
     assert not out.exists()
 
 
