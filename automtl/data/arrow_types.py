@@ -11,6 +11,7 @@ import pyarrow as pa
 __all__ = [
     "are_known",
     "arrow_numbers",
+    "have_places",
     "is_number",
     "is_text",
     "known_numbers",
@@ -30,6 +31,14 @@ def arrow_numbers(values_N: npt.NDArray[Any]) -> pa.Array:
 def numpy_numbers(array: pa.Array) -> npt.NDArray[Any]:
     """Numbers of which none is missing, in the same memory; `to_numpy` imports pandas."""
     return np.from_dlpack(array)
+
+
+def have_places(column: pa.DictionaryArray) -> bool:
+    """Whether each row, also one that has no value, names one of the distinct ones; pyarrow's own
+    check, which leaves those out, takes ten times as long."""
+    places_N = _values(column.indices)
+    places_N = places_N.view(f"u{places_N.itemsize}")  # so that one below 0 is large
+    return not len(places_N) or int(places_N.max()) < len(column.dictionary)
 
 
 def numpy_floats(array: pa.Array) -> npt.NDArray[np.float64]:

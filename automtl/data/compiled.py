@@ -9,12 +9,14 @@ Shapes: N rows, S slots of a table (a power of two), V distinct values, D texts,
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 
 from automtl.data.mixing import GOLDEN, mixed
 
@@ -134,10 +136,30 @@ def find_integers(values_N: Any, keys_S: Any, numbers_S: Any, shift: Any, number
 # a sign: for others Numba asks at each letter whether they count from the end.
 
 
+def _load_eight(_typing: Any, letters: Any, place: Any) -> Any:
+    """Eight letters from a place on as one number; the last counts least, as hashes want it."""
+
+    def load(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, given[0])
+        at = builder.gep(array.data, [given[1]])
+        word = builder.load(at, align=1, typ=context.get_value_type(types.uint64))
+        return builder.bswap(word) if sys.byteorder == "little" else word
+
+    return types.uint64(letters, place), load
+
+
+_eight: Any = intrinsic(_load_eight)
+
+
 @loop
-def _word(letters: Any, place: Any, end: Any) -> Any:
-    """Eight letters from a place on as one number, or as many as there are."""
-    word, end = np.uint64(0), min(place + U8, end)
+def _word(letters: Any, start: Any, place: Any, end: Any) -> Any:
+    """Of the text from `start` to `end` eight letters from a place on as one number; at its end its
+    last eight, or, of a shorter one, all."""
+    if place + U8 <= end:
+        return _eight(letters, place)
+    if start + U8 <= end:
+        return _eight(letters, end - U8)
+    word = np.uint64(0)
     while place < end:
         word = word << U8 | np.uint64(letters[place])
         place += U1
@@ -146,11 +168,11 @@ def _word(letters: Any, place: Any, end: Any) -> Any:
 
 @loop
 def _hash(letters: Any, start: Any, end: Any) -> Any:
-    value = end - start
-    while start < end:
-        value = (value ^ _word(letters, start, end)) * GOLDEN
+    value, place = end - start, start
+    while place < end:
+        value = (value ^ _word(letters, start, place, end)) * GOLDEN
         value ^= value >> U32
-        start += U8
+        place += U8
     return value
 
 
@@ -161,13 +183,14 @@ def _entry(hashed: Any, number: Any) -> Any:
 
 @loop
 def _is_same(letters: Any, start: Any, end: Any, ends_V: Any, known: Any, number: Any) -> Any:
-    at, until = np.uint64(ends_V[number]), np.uint64(ends_V[number + U1])
-    if until - at != end - start:
+    first, last = np.uint64(ends_V[number]), np.uint64(ends_V[number + U1])
+    if last - first != end - start:
         return False
-    while start < end:
-        if _word(letters, start, end) != _word(known, at, until):
+    place, at = start, first
+    while place < end:
+        if _word(letters, start, place, end) != _word(known, first, at, last):
             return False
-        start += U8
+        place += U8
         at += U8
     return True
 

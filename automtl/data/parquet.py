@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
-from automtl.data.arrow_types import is_text, list_width
+from automtl.data.arrow_types import have_places, is_text, list_width
 from automtl.data.files import Place, open_bytes
 from automtl.errors import DataError
 
@@ -96,7 +96,9 @@ def _check_codes(batch: pa.RecordBatch, text: Sequence[str]) -> None:
     for name in text:
         column = batch.column(name)
         if pa.types.is_dictionary(column.type):
-            column.validate(full=True)
+            column.dictionary.validate(full=True)
+            if not have_places(column):
+                column.validate(full=True)
 
 
 def _kept_groups(file: Place, opened: pq.ParquetFile, where: Any) -> set[int]:

@@ -6,10 +6,12 @@ import weakref
 from contextlib import suppress
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal
 
 from automtl.data import delimited
+from automtl.data.arrow_types import have_places
 from automtl.data.header import column_names
 from automtl.data.paths import cache_root, data_files
 from automtl.data.read import describe_columns, read_frame
@@ -130,6 +132,17 @@ def test_what_cannot_be_read_is_named_with_the_reason(tmp_path, path, message):
     (tmp_path / "cut.pq").write_bytes((tmp_path / "whole").read_bytes()[:-20])
     with pytest.raises(DataError, match=re.escape(message)):
         read_frame(path, base_dir=tmp_path)
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int32()])
+@pytest.mark.parametrize(
+    ("places", "are_good"), [([0, 1, 1], True), ([0, 2], False), ([-1, 0], False), ([], True)]
+)
+def test_a_place_that_no_distinct_value_has_is_seen(places, are_good, kind):
+    indices = pa.array([7, *places], kind)
+    column = pa.DictionaryArray.from_arrays(indices, pa.array(["a", "b"]), safe=False)
+    assert have_places(column[1:]) == are_good
+    assert not have_places(column)
 
 
 @pytest.mark.parametrize("lines", [["1,2", "3"], ["1,2,3"], ["1,2", "3,4"]])
