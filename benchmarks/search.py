@@ -1,12 +1,14 @@
 """How much sooner our search has what a search built by hand has at its end; both really train.
 
     python benchmarks/search.py kuairand [--seeds 5] [--trials 60] [--ours-trials 180]
-                                [--workers 2] [--set KEY=VALUE ...] [--out DIR] [--quick]
+                                [--workers 2] [--executor processes] [--set KEY=VALUE ...]
+                                [--out DIR] [--quick]
 
 The opponent is Ray Tune with OptunaSearch over our space, models and rows (`searches/handmade.py`):
-`--trials` trials, none stopped. Ours is `automtl search`, which may start `--ours-trials` trials in
-the opponent's wall time. A search is one process and its file in `--out`; files that are there are
-not run again. Seconds are the clock's from the start of the process, imports and Ray included.
+`--trials` trials, none stopped. Ours is `automtl search` by `--executor`, which may start
+`--ours-trials` trials in the opponent's wall time. A search is one process and its file in `--out`;
+files that are there are not run again. Seconds are the clock's from the start of the process,
+imports and Ray included.
 
 A front counts by its hypervolume (parameters as log10) to one reference point, that of all trials
 of all searches here; the target is that of the opponent's front at its end. It is measured on
@@ -30,13 +32,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import get_args
 
 import numpy as np
 from repeats import Floats, t_interval, table
 from searches.result import Result, losses, prefix_fronts, reference_of
 
 from automtl import pareto
-from automtl.config import Objective
+from automtl.config import ExecutorName, Objective
 from automtl.spec.load import load_spec
 
 ROOT = Path(__file__).parent.parent
@@ -78,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=60, help="of the opponent")
     parser.add_argument("--ours-trials", type=int, help="ours may start; default 3 times --trials")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--executor", choices=get_args(ExecutorName), default="processes")
     parser.add_argument("--set", action="append", default=[], help="of OUR search: search.eta=4")
     parser.add_argument("--out", type=Path, help="a directory for the searches' results")
     parser.add_argument("--quick", action="store_true", help="a smoke run: proves nothing")
@@ -108,7 +112,7 @@ def pair(options: argparse.Namespace, seed: int, directory: Path) -> tuple[Resul
     ours = search(
         "automatic",
         options,
-        Path(f"{path}-ours{'-'.join(['', *options.set])}.json"),
+        Path(f"{path}-ours-{'-'.join([options.executor, *options.set])}.json"),
         [*common, *limits, *options.set],
     )
     return theirs, ours
@@ -118,6 +122,7 @@ def search(method: str, options: argparse.Namespace, out: Path, overrides: Seque
     if not out.exists():
         print(f"{out.stem} …", file=sys.stderr)
         arguments = [str(SPECS[options.spec]), str(out), str(time.time()), str(options.workers)]
+        arguments.append(options.executor)
         subprocess.run([sys.executable, RUN, method, *arguments, *overrides], check=True)
     return Result.load(out)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from automtl.config import to_jsonable
+from automtl.config import ExecutorName, to_jsonable
 from automtl.records import TrialRecord
 from automtl.rundir import weights_name
 from automtl.search.fidelity import Ladder
@@ -22,23 +22,24 @@ from searches.result import Found, Result
 
 __all__ = ["search"]
 
-NAME = "automtl search"
-
 
 def search(
     spec: Spec,
     directory: Path,
     *,
     workers: int,
+    executor: ExecutorName,
     elapsed_s: Callable[[], float],
 ) -> Result:
     """`spec.search` says how much; weights of trials that were ever on the front stay in
     `directory`."""
     notes = _Notes(directory, elapsed_s)
     with learnt_elsewhere(spec.name):
-        study = run_search(spec, directory / "run", executor="ray", workers=workers, progress=notes)
+        study = run_search(
+            spec, directory / "run", executor=executor, workers=workers, progress=notes
+        )
     return Result(
-        method=NAME,
+        method=f"automtl search --executor {executor}",
         spec=spec.name,
         seed=spec.search.seed,
         wall_s=elapsed_s(),

@@ -22,7 +22,7 @@ import ray
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
-from automtl.config import TrialConfig, from_jsonable, to_jsonable
+from automtl.config import ExecutorName, TrialConfig, from_jsonable, to_jsonable
 from automtl.data.cache import load_cached, open_data
 from automtl.search.loop import trial_seed
 from automtl.search.ray_cluster import DRIVER_ENVIRONMENT, OBJECT_STORE_BYTES
@@ -41,10 +41,11 @@ def search(
     directory: Path,
     *,
     workers: int,
+    executor: ExecutorName,
     elapsed_s: Callable[[], float],
 ) -> Result:
     """`spec.search` says how many trials and which seed; weights of all trials stay in
-    `directory`."""
+    `directory`. Whatever `executor` ours has, by hand it is Ray."""
     os.environ.update(DRIVER_ENVIRONMENT)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     seed, trials, objectives = spec.search.seed, spec.search.trials, spec.objective_list()

@@ -1,9 +1,10 @@
 """One search in a process of its own.
 
-    python benchmarks/searches/run.py METHOD SPEC OUT.json STARTED WORKERS [KEY=VALUE ...]
+    python benchmarks/searches/run.py METHOD SPEC OUT.json STARTED WORKERS EXECUTOR [KEY=VALUE ...]
 
-STARTED is when the process was started, in seconds since 1970, so that imports count. The rest
-changes the spec, as `automtl search --set` does.
+STARTED is when the process was started, in seconds since 1970, so that imports count. EXECUTOR is
+who runs OUR trials; a search by hand has Ray. The rest changes the spec, as `automtl search --set`
+does.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join([BENCHMARKS, *filter(None, [os.getenv
 METHODS = ("handmade", "automatic")  # modules of this package
 
 
-def main(method: str, path: str, out: str, started: str, workers: str, *overrides: str) -> None:
+def main(
+    method: str, path: str, out: str, started: str, workers: str, executor: str, *overrides: str
+) -> None:
     from automtl.data.cache import open_data
     from automtl.spec.load import load_spec
 
@@ -35,6 +38,7 @@ def main(method: str, path: str, out: str, started: str, workers: str, *override
             spec,
             Path(directory),
             workers=int(workers),
+            executor=executor,
             elapsed_s=lambda: time.time() - float(started),
         )
         from searches.rescore import rescored  # here: a user's search would not import torch for it
