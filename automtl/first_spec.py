@@ -13,10 +13,9 @@ from automtl.data.files import is_url
 from automtl.errors import RunError, UserError
 from automtl.files import written_whole
 from automtl.spec.column_info import is_event
-from automtl.spec.data_scalars import UTF8, Encoding
+from automtl.spec.data_scalars import UTF8, check_encoding
 from automtl.spec.guess import Guess, guess, without
 from automtl.spec.guess_labels import label_of
-from automtl.spec.problems import BadValueError
 from automtl.spec.template import TEMPLATES, init_spec, template
 
 if TYPE_CHECKING:
@@ -40,10 +39,7 @@ def write_spec(
     """
     if data is not None and named is not None:
         raise UserError("--data and --template: a spec comes from one of them; give one")
-    try:
-        Encoding().read(encoding)
-    except BadValueError as error:
-        raise UserError(f"--encoding: {error}") from None
+    check_encoding(encoding)
     if path.exists():
         raise RunError(f"{path}: exists already, and a spec is never overwritten; choose another")
     content, has_tasks = (

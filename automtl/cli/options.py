@@ -20,6 +20,7 @@ __all__ = [
     "NO",
     "Address",
     "AsJson",
+    "Encoding",
     "Engine",
     "Executor",
     "Overrides",
@@ -55,6 +56,7 @@ Engine = Annotated[
     Literal["auto", "torch", "onnx"],
     typer.Option(help="Who computes; auto: ONNX Runtime where the bundle has a graph for it."),
 ]
+Encoding = Annotated[str, typer.Option(metavar="NAME", help="Of a text file: latin1, gb18030, ...")]
 Track = Annotated[
     list[str] | None,
     typer.Option(metavar="TOOL", help="Also tell mlflow, mlflow:URI or tensorboard."),

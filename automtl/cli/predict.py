@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from automtl.cli.options import AsJson, Engine, json_text
+from automtl.cli.options import AsJson, Encoding, Engine, json_text
 
 __all__ = ["predict"]
 
@@ -36,15 +36,18 @@ def predict(
         bool,
         typer.Option("--missing-ok", help="Take a column that DATA lacks as missing in every row."),
     ] = False,
+    encoding: Encoding = "utf8",
     engine: Engine = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Score raw rows with an exported model."""
     from automtl.config import to_jsonable
     from automtl.export.predict import predict_file
+    from automtl.spec.data_scalars import check_encoding
     from automtl.terminal import console
     from automtl.terminal.rows_line import PATIENCE_S, RowsLine
 
+    check_encoding(encoding)
     fused = None
     if score is not None:
         from automtl.fusion.stream import fused_as
@@ -58,6 +61,7 @@ def predict(
             keep=keep or (),
             fused=fused,
             missing_ok=missing_ok,
+            encoding=encoding,
             engine=engine,
             progress=partial(line.report, out.name),
         )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from automtl.cli.options import AsJson, Overrides, SpecPath, json_text
+from automtl.cli.options import AsJson, Encoding, Overrides, SpecPath, json_text
 from automtl.errors import SpecError
 
 __all__ = ["init", "schema", "validate"]
@@ -21,9 +21,7 @@ def init(
     data: Annotated[
         str | None, typer.Option(metavar="FILE", help="Read the columns of this file, or URL.")
     ] = None,
-    encoding: Annotated[
-        str, typer.Option(metavar="NAME", help="Of a text file: latin1, gb18030, ...")
-    ] = "utf8",
+    encoding: Encoding = "utf8",
     template: Annotated[
         str | None, typer.Option(metavar="NAME", help="Copy one of the specs that come along.")
     ] = None,

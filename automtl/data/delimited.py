@@ -227,7 +227,7 @@ def _not_decoded(file: Place, encoding: str) -> DataError:
     if (marked := _marked(file)) not in ("", encoding):
         return DataError(
             f"{file}: begins with the byte order mark of {marked.upper()}; write"
-            f" `encoding: {marked}` under data (init: --encoding {marked}), or convert it:"
+            f" `encoding: {marked}` under data (init, predict: --encoding {marked}), or convert it:"
             f" iconv -f {marked} -t utf-8"
         )
     place = ""
@@ -242,5 +242,7 @@ def _not_decoded(file: Place, encoding: str) -> DataError:
         except ERRORS:
             pass
     name = "UTF-8" if encoding == UTF8 else encoding
-    hint = "write `encoding: latin1` under data (or what it is), or convert it: iconv -f latin1"
-    return DataError(f"{file}: is not {name} text{place}; {hint} -t utf-8")
+    return DataError(
+        f"{file}: is not {name} text{place}; write `encoding: latin1`, or what it is, under data"
+        " (init, predict: --encoding latin1), or convert it: iconv -f latin1 -t utf-8"
+    )

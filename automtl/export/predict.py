@@ -14,6 +14,7 @@ import polars as pl
 
 from automtl.data.ahead import ahead
 from automtl.data.batch import Batch
+from automtl.data.delimited import UTF8
 from automtl.data.encode import Inputs
 from automtl.data.header import column_names
 from automtl.data.paths import data_files
@@ -69,6 +70,7 @@ def predict_file(
     keep: Sequence[str] = (),
     fused: FusedFrom | None = None,
     missing_ok: bool = False,
+    encoding: str = UTF8,
     engine: EngineChoice = "auto",
     progress: Progress | None = None,
 ) -> Summary:
@@ -79,8 +81,8 @@ def predict_file(
     of the data, `manifest.outputs`, and with `fused` (given the bundle and the columns of the
     data) the column `score`, null where a number is missing. Some batches are held in memory, never
     all rows. `out` is written aside and renamed, so there is all of it or nothing; an existing file
-    is replaced. `engine` is that of `Bundle.load`; `progress` is told the share and the rows that
-    are done.
+    is replaced. Text files are in `encoding`. `engine` is that of `Bundle.load`; `progress` is told
+    the share and the rows that are done.
 
     BundleError or DataError for what cannot be used; a column of the model that a file lacks is
     such, unless `missing_ok`.
@@ -89,7 +91,7 @@ def predict_file(
     check_out(out)
     bundle = Bundle.load(bundle_dir, engine=engine, num_threads=1)  # of each of the blocks below
     files = data_files(data, base_dir=Path())
-    score = None if fused is None else fused(bundle, column_names(files[0]))
+    score = None if fused is None else fused(bundle, column_names(files[0], encoding=encoding))
     outputs = [one.name for one in bundle.manifest.outputs] + [SCORE] * (score is not None)
     if clash := [name for name in keep if name in outputs]:
         raise BundleError(f"--keep {clash[0]}: a column of predictions has this name; rename yours")
@@ -100,6 +102,7 @@ def predict_file(
         needed=[*job.keep, *job.read_by_score],
         missing_ok=missing_ok,
         missing=bundle.encoder.missing_texts,
+        encoding=encoding,
     )
     num_rows = 0
     with (

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from automtl.data.batch import Batch
 from automtl.data.columns import did_you_mean
+from automtl.data.delimited import UTF8
 from automtl.data.files import Place, size_of
 from automtl.data.header import column_names
 from automtl.data.source import FileSource
@@ -22,8 +23,8 @@ class RawRows:
 
     The columns of each file are looked at before any row is read. DataError names every column
     that a file lacks, unless it is one of the model's and `missing_ok`: then its rows count as
-    rows without a value, and `absent` counts them. In text files the texts `missing` stand for no
-    value.
+    rows without a value, and `absent` counts them. Text files are in `encoding`; there the texts
+    `missing` stand for no value.
     """
 
     def __init__(
@@ -34,13 +35,14 @@ class RawRows:
         needed: Collection[str] = (),
         missing_ok: bool = False,
         missing: Sequence[str] = (),
+        encoding: str = UTF8,
     ) -> None:
-        self._files, self._missing = files, missing
+        self._files, self._missing, self._encoding = files, missing, encoding
         self.columns = tuple(dict.fromkeys([*needed, *model]))
         self.absent: Counter[str] = Counter()
         self._lacks: dict[Place, frozenset[str]] = {}
         for file in files:
-            present = column_names(file)
+            present = column_names(file, encoding=encoding)
             lacking = [name for name in self.columns if name not in present]
             wrong = [name for name in lacking if name in needed or not missing_ok]
             if wrong:
@@ -55,8 +57,9 @@ class RawRows:
             lacking = self._lacks[file]
             own = [name for name in self.columns if name not in lacking]
             # a file without any of them still says how many rows it has
-            read = own or column_names(file)[:1]
-            for part in FileSource([file], missing=self._missing).batches(read):
+            read = own or column_names(file, encoding=self._encoding)[:1]
+            source = FileSource([file], encoding=self._encoding, missing=self._missing)
+            for part in source.batches(read):
                 columns = {name: part.array(name) for name in own}
                 columns |= {name: pa.nulls(part.height, pa.string()) for name in lacking}
                 self.absent.update(dict.fromkeys(lacking, part.height))

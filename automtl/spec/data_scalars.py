@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from automtl.errors import UserError
 from automtl.spec.problems import BadValueError, closest, show
 from automtl.spec.scalars import Real, Rule
 
-__all__ = ["UTF8", "Encoding", "Gap", "Texts", "Words", "Zone"]
+__all__ = ["UTF8", "Encoding", "Gap", "Texts", "Words", "Zone", "check_encoding"]
 
 UTF8 = "utf8"
 NEXT_LINE = "\x85"  # what "\N" is in YAML
@@ -28,6 +29,14 @@ class Encoding(Rule):
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "minLength": 1}
+
+
+def check_encoding(name: str) -> None:
+    """Raises UserError for what a command cannot take as `--encoding`."""
+    try:
+        Encoding().read(name)
+    except BadValueError as error:
+        raise UserError(f"--encoding: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

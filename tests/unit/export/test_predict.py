@@ -84,6 +84,16 @@ def test_text_counts_as_other_files_do(bundle_dir, rows, tmp_path):
     assert summary.missing["x0"] == 3
 
 
+def test_text_files_may_have_another_encoding(bundle_dir, rows, tmp_path):
+    named = as_text(rows.head(4)).with_columns(name=pl.lit("Zoë"))
+    (tmp_path / "rows.csv").write_bytes(named.write_csv().encode("latin1"))
+    files = (bundle_dir, tmp_path / "rows.csv", tmp_path / "out.parquet")
+    with pytest.raises(DataError, match=r"is not UTF-8 text.*\(init, predict: --encoding latin1\)"):
+        predict_file(*files, keep=["name"])
+    predict_file(*files, keep=["name"], encoding="latin1")
+    assert pl.read_parquet(tmp_path / "out.parquet")["name"].unique().to_list() == ["Zoë"]
+
+
 def test_texts_for_a_missing_value_are_those_of_the_training_files(
     bundle_dir, bundle, rows, tmp_path, monkeypatch
 ):
