@@ -91,8 +91,8 @@ class LocalExecutor:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """Why a trial's process is gone; `is_lost` if it may be of no fault of its own: its machine is
-    gone, too, or was short of memory."""
+    """Why a trial's process is gone; `is_lost` if it may be of no fault of the trial's: its machine
+    is gone, too, or was short of memory, or the trial had not begun."""
 
     reason: str
     text: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from multiprocessing.connection import wait
 from typing import Any, Literal
 
@@ -34,13 +35,13 @@ class ProcessExecutor:
     def run(self, loop: Loop, job: Job) -> None:
         """Raises RunError if the machine has no room for one trial, DiskFailureError where a trial
         cannot be kept."""
-        workers = [WorkerProcess(environment) for environment in self._environments()]
-        try:
+        workers: list[WorkerProcess] = []
+        with ExitStack() as stack:
+            for environment in self._environments():
+                workers.append(WorkerProcess(environment))
+                stack.callback(workers[-1].end)
             while _give_out(loop, job, workers):
                 self._hear(loop, {w.connection: w for w in workers if w.number is not None})
-        finally:
-            for worker in workers:
-                worker.end()
 
     def _environments(self) -> list[dict[str, str]]:
         """Of each process."""

@@ -33,7 +33,7 @@ def gpu_spec(**trial: object) -> Spec:
     return make_spec(objectives=OBJECTIVES, search={"trials": 10, "epochs": 1.0}, trial=trial)
 
 
-@pytest.mark.parametrize("executor", ["local", "ray"])
+@pytest.mark.parametrize("executor", ["local", "processes", "ray"])
 def test_trials_train_on_the_gpu_and_are_scored_alike_without(tmp_path: Path, executor: str):
     spec = gpu_spec(gpus=0.25)
     study = run_search(spec, tmp_path / "run", executor=executor)
