@@ -192,8 +192,7 @@ def _num_workers(
         return workers
     trial = spec.trial
     num_gpus = len(gpu_names()) if trial.device != "cpu" and trial.gpus else 0
-    gpus = trial.gpus if num_gpus else 0
-    return max(1, room(num_cpus(), num_gpus, cpus=trial.cpus, gpus=gpus))
+    return max(1, room(num_cpus(), num_gpus, cpus=trial.cpus, gpus=trial.gpus))
 
 
 def _bursts(spec: Spec, data: EncodedData) -> tuple[Burst, ...]:

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
 from automtl.errors import TrialFailedError
 from automtl.search.assignment import Assignment, Job, Loop
 from automtl.search.disk import DiskFailureError
+from automtl.search.endings import describe_failure
 from automtl.search.heartbeat import Watchdog
 
-__all__ = [
-    "LESS_MEMORY",
-    "Death",
-    "Executor",
-    "LocalExecutor",
-    "describe_failure",
-    "worker_environment",
-]
-
-LESS_MEMORY = "fewer workers or a smaller batch_size need less"
+__all__ = ["Executor", "LocalExecutor", "worker_environment"]
 
 
 class Executor(Protocol):
@@ -87,24 +77,6 @@ class LocalExecutor:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
-
-
-@dataclass(frozen=True, slots=True)
-class Death:
-    """Why a trial's process is gone; `is_lost` if it may be of no fault of the trial's: its machine
-    is gone, too, or was short of memory, or the trial had not begun."""
-
-    reason: str
-    text: str = ""
-    is_lost: bool = False
-
-
-def describe_failure(error: Exception) -> tuple[str, str]:
-    """(reason in one line, traceback) of what ended a trial."""
-    text = str(error) or "no message"
-    known = isinstance(error, TrialFailedError)
-    reason = text if known else f"{type(error).__name__}: {text}"
-    return reason.splitlines()[0], "".join(traceback.format_exception(error))
 
 
 def worker_environment(cpus: float) -> dict[str, str]:

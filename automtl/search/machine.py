@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 
-__all__ = ["gpu_names", "num_cpus", "room"]
+from automtl.errors import RunError
+
+__all__ = ["checked_room", "gpu_names", "num_cpus", "room"]
 
 
 def num_cpus() -> int:
@@ -31,6 +33,18 @@ def gpu_names() -> tuple[str, ...]:
 
 
 def room(num_cpus: float, num_gpus: float, *, cpus: float, gpus: float) -> int:
-    """How many trials run at once where each takes `cpus` and `gpus`; 0 GPUs do not count."""
+    """How many trials run at once where each takes `cpus` and `gpus`; these count where there are
+    some."""
     fitting = int(num_cpus / cpus + 1e-9)
-    return min(fitting, int(num_gpus / gpus + 1e-9)) if gpus else fitting
+    return min(fitting, int(num_gpus / gpus + 1e-9)) if num_gpus and gpus else fitting
+
+
+def checked_room(num_cpus: float, num_gpus: float, *, cpus: float, gpus: float, owner: str) -> int:
+    """The same; raises RunError where there is none, with what the `owner` has."""
+    fitting = room(num_cpus, num_gpus, cpus=cpus, gpus=gpus)
+    if fitting < 1:
+        raise RunError(
+            f"trial.cpus: a trial takes {cpus:g} CPUs and {gpus if num_gpus else 0:g} GPUs, and "
+            f"{owner} has {num_cpus:g} and {num_gpus:g}; ask for less"
+        )
+    return fitting

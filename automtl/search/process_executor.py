@@ -7,13 +7,11 @@ from multiprocessing.connection import wait
 from typing import Any, Literal
 
 from automtl.config import Evaluation
-from automtl.errors import RunError
 from automtl.search.assignment import Assignment, Job, Loop
-from automtl.search.disk import DiskFailureError
-from automtl.search.executor import Death, worker_environment
+from automtl.search.endings import Death, Ended, tell
+from automtl.search.executor import worker_environment
 from automtl.search.heartbeat import Watchdog
-from automtl.search.machine import gpu_names, num_cpus, room
-from automtl.search.worker import Ended
+from automtl.search.machine import checked_room, gpu_names, num_cpus
 from automtl.search.worker_process import WorkerProcess
 
 __all__ = ["ProcessExecutor"]
@@ -46,18 +44,14 @@ class ProcessExecutor:
     def _environments(self) -> list[dict[str, str]]:
         """Of each process."""
         gpus = gpu_names() if self.gpus else ()
-        share = self.gpus if gpus else 0
-        fitting = room(num_cpus(), len(gpus), cpus=self.cpus, gpus=share)
-        if fitting < 1:
-            raise RunError(
-                f"trial.cpus: a trial takes {self.cpus:g} CPUs and {share:g} GPUs, and this "
-                f"machine has {num_cpus()} and {len(gpus)}; ask for less"
-            )
+        fitting = checked_room(
+            num_cpus(), len(gpus), cpus=self.cpus, gpus=self.gpus, owner="this machine"
+        )
         workers = self.workers or fitting
         of_all = worker_environment(self.cpus)
         if not gpus:
             return [of_all] * workers
-        places = [name for _ in range(int(1 / share + 1e-9)) for name in gpus]
+        places = [name for _ in range(int(1 / self.gpus + 1e-9)) for name in gpus]
         return [of_all | {"CUDA_VISIBLE_DEVICES": name} for name in places[:workers]]
 
     def _hear(self, loop: Loop, busy: dict[Any, WorkerProcess]) -> None:
@@ -90,17 +84,7 @@ class ProcessExecutor:
         assert number is not None
         if self.watchdog is not None:
             self.watchdog.ended(number)
-        if isinstance(how, Death):
-            if how.is_lost:
-                loop.lose(number, how.reason)
-            else:
-                loop.fail(number, how.reason, how.text)
-        elif how.disk is not None:
-            raise DiskFailureError(*how.disk)
-        elif how.failure is not None:
-            loop.fail(number, *how.failure)
-        else:
-            loop.complete(number)
+        tell(loop, number, how)
 
 
 def _give_out(loop: Loop, job: Job, workers: list[WorkerProcess]) -> bool:

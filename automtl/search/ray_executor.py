@@ -13,10 +13,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 
-from automtl.errors import RunError
 from automtl.search.assignment import Job, Loop
 from automtl.search.heartbeat import Watchdog
-from automtl.search.machine import room
+from automtl.search.machine import checked_room
 from automtl.search.ray_cluster import (
     DRIVER_ENVIRONMENT,
     cluster,
@@ -96,12 +95,7 @@ class RayExecutor:
     def _num_workers(self, gpus: float) -> int:
         have = resources()
         num_cpus, num_gpus = have.get("CPU", 0), have.get("GPU", 0)
-        fitting = room(num_cpus, num_gpus, cpus=self.cpus, gpus=gpus)
-        if fitting < 1:
-            raise RunError(
-                f"trial.cpus: a trial takes {self.cpus:g} CPUs and {gpus:g} GPUs, and Ray has "
-                f"{num_cpus:g} and {num_gpus:g}; ask for less"
-            )
+        fitting = checked_room(num_cpus, num_gpus, cpus=self.cpus, gpus=gpus, owner="Ray")
         return fitting if self.workers is None else self.workers
 
 

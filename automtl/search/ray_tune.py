@@ -21,10 +21,8 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import NoopStopper
 
 from automtl.config import Evaluation
-from automtl.errors import RunError
 from automtl.search.assignment import Assignment, Job, Loop
-from automtl.search.disk import DiskFailureError
-from automtl.search.executor import LESS_MEMORY, Death, describe_failure
+from automtl.search.endings import LESS_MEMORY, Death, Ended, ended_by, tell
 from automtl.search.heartbeat import Watchdog
 from automtl.search.ray_home import home_from, this_node
 
@@ -118,19 +116,11 @@ class TuneSearcher(Searcher):
         with self.bridge.guard():
             if self.bridge.watchdog is not None:
                 self.bridge.watchdog.ended(number)
-            death = self.bridge.deaths.pop(trial_id, _UNKNOWN_DEATH) if error else None
-            if death is not None and death.is_lost:
-                self.bridge.loop.lose(number, death.reason)
-            elif death is not None:
-                self.bridge.loop.fail(number, death.reason, death.text)
-            elif result and result.get("unfit_machine"):
-                raise RunError(result["unfit_machine"])
-            elif result and result.get("disk"):
-                raise DiskFailureError(*result["disk"])
-            elif result and result.get("failure"):
-                self.bridge.loop.fail(number, *result["failure"])
+            if error:
+                how = self.bridge.deaths.pop(trial_id, _UNKNOWN_DEATH)
             else:
-                self.bridge.loop.complete(number)
+                how = (result or {}).get("ended", Ended())
+            tell(self.bridge.loop, number, how)
 
     def save(self, checkpoint_path: str) -> None:
         """Tune saves its searcher now and then; ours is in the study."""
@@ -289,12 +279,8 @@ class TrialActor(tune.Trainable):
     def step(self) -> dict[str, Any]:
         try:
             evaluation = next(self._evaluations, None)
-        except DiskFailureError as error:
-            return {"done": True, "disk": (error.errno, error.strerror, error.filename)}
-        except RunError as error:  # or this machine would use up one trial after the other
-            return {"done": True, "unfit_machine": str(error)}
         except Exception as error:
-            return {"done": True, "failure": describe_failure(error)}
+            return {"done": True, "ended": ended_by(error)}
         return {"done": evaluation is None, "evaluation": evaluation}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from automtl.config import Evaluation
 from automtl.search.assignment import Assignment, Job, Loop
-from automtl.search.executor import describe_failure
+from automtl.search.endings import describe_failure
 from automtl.study import Arrival, Study
 
 __all__ = ["ReplayExecutor", "SimulatedExecutor"]

@@ -13,31 +13,17 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from automtl.search.assignment import Assignment, Job
-from automtl.search.disk import DiskFailureError
-from automtl.search.executor import describe_failure
+from automtl.search.endings import Ended, ended_by
 
-__all__ = ["BEGUN", "Ended", "main"]
+__all__ = ["BEGUN", "main"]
 
 BEGUN: Final = "begun"
 OOM_SCORE = "500"  # of 1000, at which the kernel would end it first of all
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A trial has ended by itself: well, or with what went wrong.
-
-    failure: (reason in one line, traceback). disk: (number, reason, path) of an error of the disk
-    that ends the whole search.
-    """
-
-    failure: tuple[str, str] | None = None
-    disk: tuple[Any, ...] | None = None
 
 
 def main() -> None:
@@ -70,10 +56,8 @@ def _run(job: Job, assignment: Assignment, connection: Connection) -> Ended | No
             if connection.recv() == "stop":
                 return None
         return Ended()
-    except DiskFailureError as error:
-        return Ended(disk=(error.errno, error.strerror, error.filename))
     except Exception as error:
-        return Ended(failure=describe_failure(error))
+        return ended_by(error)
 
 
 def _die_with(lifeline: int) -> None:

@@ -15,8 +15,8 @@ from typing import Literal
 
 from automtl.config import Evaluation
 from automtl.search.assignment import Assignment, Job
-from automtl.search.executor import LESS_MEMORY, Death
-from automtl.search.worker import BEGUN, Ended
+from automtl.search.endings import LESS_MEMORY, Death, Ended
+from automtl.search.worker import BEGUN
 
 __all__ = ["WorkerProcess"]
 

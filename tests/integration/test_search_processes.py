@@ -6,25 +6,29 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
-from support.executor_contract import check_error_of_the_loop, check_full_disk, check_sick_trials
+from support.executor_contract import (
+    LIMIT_S,
+    check_can_go_on,
+    check_error_of_the_loop,
+    check_full_disk,
+    check_sick_trials,
+    wait_for_results,
+)
 from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
 from support.process_jobs import Noting, Unheard
 
 from automtl.errors import RunError, SearchFailedError
 from automtl.search import process_executor
-from automtl.search.executor import LocalExecutor
 from automtl.search.loop import SearchLoop
 from automtl.search.process_executor import ProcessExecutor
 from automtl.study import Study
 from automtl.study_writer import create_study, writing
 
 TESTS = Path(__file__).parents[1]
-LIMIT_S = 300  # on a busy machine all of this takes ten times as long
 
 pytestmark = pytest.mark.slow
 
@@ -106,11 +110,7 @@ def test_no_process_outlives_the_search_and_it_can_go_on(
         text=True,
     )
     try:
-        deadline = time.monotonic() + LIMIT_S
-        while not (run_dir.exists() and Study.open(run_dir).front()):
-            assert search.poll() is None, search.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_for_results(search, run_dir)
         workers = psutil.Process(search.pid).children()
         assert len(workers) == 2
         search.send_signal(sent)
@@ -120,15 +120,4 @@ def test_no_process_outlives_the_search_and_it_can_go_on(
     assert (search.returncode, out, err) == (code, "", "")
     _, alive = psutil.wait_procs(workers, timeout=LIMIT_S)
     assert not alive
-
-    study = Study.open(run_dir)
-    before = {record.number: record for record in study.trials() if record.state == "complete"}
-    with writing(study) as writer:
-        LocalExecutor().run(
-            SearchLoop(writer, study.spec, features=FEATURES, tasks=TASKS), FakeJob()
-        )
-    assert len(study.trials()) == 20
-    assert {record.state for record in study.trials()} <= {"complete", "pruned"}
-    assert {number: study.get(number).values for number in before} == {
-        number: record.values for number, record in before.items()
-    }
+    check_can_go_on(run_dir)

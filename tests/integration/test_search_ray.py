@@ -17,10 +17,16 @@ from typing import Any, cast
 import psutil
 import pytest
 import ray
-from support.executor_contract import check_error_of_the_loop, check_full_disk, check_sick_trials
+from support.executor_contract import (
+    LIMIT_S,
+    check_can_go_on,
+    check_error_of_the_loop,
+    check_full_disk,
+    check_sick_trials,
+    wait_for_results,
+)
 from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
 
-from automtl.search.executor import LocalExecutor
 from automtl.search.loop import SearchLoop
 from automtl.search.ray_executor import RayExecutor
 from automtl.search.ray_tune import Bridge, describe_death
@@ -29,7 +35,6 @@ from automtl.study import Study
 from automtl.study_writer import create_study, writing
 
 TESTS = Path(__file__).parents[1]
-LIMIT_S = 300  # on a busy machine all of this takes ten times as long
 
 pytestmark = [
     pytest.mark.slow,
@@ -65,14 +70,6 @@ def start_search(run_dir: Path, *fault: str, **environment: str) -> subprocess.P
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def wait_for_results(search: subprocess.Popen[str], run_dir: Path) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not (run_dir.exists() and Study.open(run_dir).front()):
-        assert search.poll() is None, search.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_workers_fail_die_and_hang_and_the_search_goes_on(
@@ -209,14 +206,4 @@ def test_ctrl_c_and_a_sigterm_end_the_search_and_it_can_go_on(
     finally:
         search.kill()
     assert (search.returncode, out, err) == (code, "", "")
-
-    study = Study.open(run_dir)
-    before = {record.number: record for record in study.trials() if record.state == "complete"}
-    with writing(study) as writer:
-        loop = SearchLoop(writer, study.spec, features=FEATURES, tasks=TASKS)
-        LocalExecutor().run(loop, FakeJob())
-    assert len(study.trials()) == 20
-    assert {record.state for record in study.trials()} <= {"complete", "pruned"}
-    assert {number: study.get(number).values for number in before} == {
-        number: record.values for number, record in before.items()
-    }
+    check_can_go_on(run_dir)

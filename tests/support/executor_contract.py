@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from support.fake_job import FEATURES, TASKS, FakeData, FakeJob, fake_spec
 
 from automtl.search.disk import DiskFailureError
-from automtl.search.executor import Executor
+from automtl.search.executor import Executor, LocalExecutor
 from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
 from automtl.search.plan import in_order, plan_trials
 from automtl.search.process_executor import ProcessExecutor
 from automtl.search.ray_executor import RayExecutor
+from automtl.study import Study
 from automtl.study_writer import create_study, writing
 
+LIMIT_S = 300  # on a busy machine all of this takes ten times as long
 STALL_S = 3  # the first trial of a worker imports for so long, but then it is not yet counted
 
 
@@ -82,3 +86,26 @@ def check_error_of_the_loop(
         with pytest.raises(OSError, match="No space left"):
             executor.run(loop, FakeJob())
     assert {record.state for record in study.history()} == {"running"}
+
+
+def wait_for_results(search: subprocess.Popen[str], run_dir: Path) -> None:
+    """Until the first trial is on the front of a search in a process of its own."""
+    deadline = time.monotonic() + LIMIT_S
+    while not (run_dir.exists() and Study.open(run_dir).front()):
+        assert search.poll() is None, search.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def check_can_go_on(run_dir: Path) -> None:
+    """A search of 20 trials that was ended comes to its end, and what was complete stays so."""
+    study = Study.open(run_dir)
+    before = {record.number: record for record in study.trials() if record.state == "complete"}
+    with writing(study) as writer:
+        loop = SearchLoop(writer, study.spec, features=FEATURES, tasks=TASKS)
+        LocalExecutor().run(loop, FakeJob())
+    assert len(study.trials()) == 20
+    assert {record.state for record in study.trials()} <= {"complete", "pruned"}
+    assert {number: study.get(number).values for number in before} == {
+        number: record.values for number, record in before.items()
+    }

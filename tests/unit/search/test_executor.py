@@ -12,7 +12,8 @@ from support.fake_job import FakeJob
 from automtl.config import Evaluation, ModelConfig, TrainConfig, TrialConfig
 from automtl.errors import TrialFailedError
 from automtl.search.assignment import Assignment
-from automtl.search.executor import LocalExecutor, describe_failure
+from automtl.search.endings import describe_failure
+from automtl.search.executor import LocalExecutor
 from automtl.search.heartbeat import Watchdog
 from automtl.search.loop import SearchLoop
 
